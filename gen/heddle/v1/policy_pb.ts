@@ -6,7 +6,7 @@
 
 import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, MethodOptions } from "@bufbuild/protobuf/wkt";
+import type { Duration, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file heddle/v1/policy.proto.
  */
 export const file_heddle_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChZoZWRkbGUvdjEvcG9saWN5LnByb3RvEgloZWRkbGUudjEiZwoGUG9saWN5EiEKBmFjY2VzcxgBIAEoCzIRLmhlZGRsZS52MS5BY2Nlc3MSKwoIZGVhZGxpbmUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFZW1pdHMYAyADKAkiUAoGQWNjZXNzEiUKCGF1ZGllbmNlGAEgASgOMhMuaGVkZGxlLnYxLkF1ZGllbmNlEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJKlEKCEF1ZGllbmNlEhgKFEFVRElFTkNFX1VOU1BFQ0lGSUVEEAASEwoPQVVESUVOQ0VfUFVCTElDEAESFgoSQVVESUVOQ0VfU0lHTkVEX0lOEAI6SwoGcG9saWN5Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY8YwDIAEoCzIRLmhlZGRsZS52MS5Qb2xpY3lSBnBvbGljeWIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("ChZoZWRkbGUvdjEvcG9saWN5LnByb3RvEgloZWRkbGUudjEiZwoGUG9saWN5EiEKBmFjY2VzcxgBIAEoCzIRLmhlZGRsZS52MS5BY2Nlc3MSKwoIZGVhZGxpbmUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFZW1pdHMYAyADKAkiUAoGQWNjZXNzEiUKCGF1ZGllbmNlGAEgASgOMhMuaGVkZGxlLnYxLkF1ZGllbmNlEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJIh4KBlNlcnZlchIUCgxkZWZhdWx0X3BvcnQYASABKAUqUQoIQXVkaWVuY2USGAoUQVVESUVOQ0VfVU5TUEVDSUZJRUQQABITCg9BVURJRU5DRV9QVUJMSUMQARIWChJBVURJRU5DRV9TSUdORURfSU4QAjpLCgZwb2xpY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjxjAMgASgLMhEuaGVkZGxlLnYxLlBvbGljeVIGcG9saWN5OkwKBnNlcnZlchIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxj5jAMgASgLMhEuaGVkZGxlLnYxLlNlcnZlclIGc2VydmVyYgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
 
 /**
  * The rules that the mesh enforces around one method.
@@ -89,6 +89,28 @@ export const AccessSchema: GenMessage<Access> = /*@__PURE__*/
   messageDesc(file_heddle_v1_policy, 1);
 
 /**
+ * How the process that serves a contract is reached.
+ *
+ * @generated from message heddle.v1.Server
+ */
+export type Server = Message<"heddle.v1.Server"> & {
+  /**
+   * Port to listen on, and to call, where no environment variable says otherwise. All services that one process
+   * serves share it.
+   *
+   * @generated from field: int32 default_port = 1;
+   */
+  defaultPort: number;
+};
+
+/**
+ * Describes the message heddle.v1.Server.
+ * Use `create(ServerSchema)` to create a new message.
+ */
+export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 2);
+
+/**
  * A circle of people.
  *
  * @generated from enum heddle.v1.Audience
@@ -137,4 +159,12 @@ export const AudienceSchema: GenEnum<Audience> = /*@__PURE__*/
  */
 export const policy: GenExtension<MethodOptions, Policy> = /*@__PURE__*/
   extDesc(file_heddle_v1_policy, 0);
+
+/**
+ * How a service is reached.
+ *
+ * @generated from extension: heddle.v1.Server server = 50809;
+ */
+export const server: GenExtension<ServiceOptions, Server> = /*@__PURE__*/
+  extDesc(file_heddle_v1_policy, 1);
 

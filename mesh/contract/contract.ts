@@ -1,0 +1,123 @@
+import type { DescEnum, DescField, DescMessage, DescMethod, DescService } from "@bufbuild/protobuf";
+import type { HttpRule } from "#gen/google/api/http_pb.ts";
+import type { Access } from "#gen/heddle/v1/policy_pb.ts";
+
+/** Everything that the contracts say about one service, read once at start and checked. */
+export interface Contract {
+  /** System and service, such as "shop.order". */
+  readonly name: string;
+  /** The rpc services that the process serves. */
+  readonly services: readonly DescService[];
+  /** Port to listen on where the environment names none. */
+  readonly defaultPort: number;
+  /** The methods of `services`. */
+  readonly methods: ReadonlyMap<DescMethod, MethodContract>;
+  /** Events that this service may announce, by full message name. */
+  readonly events: ReadonlyMap<string, EventContract>;
+  /** Reasons that refusals may carry, when the service declares any. */
+  readonly reasons: DescEnum | undefined;
+  /** What the service does when others announce something. */
+  readonly reactions: ReactionsContract | undefined;
+  /** The service's part in a saga. */
+  readonly participant: ParticipantContract | undefined;
+}
+
+/** The policy of one method. */
+export interface MethodContract {
+  readonly method: DescMethod;
+  readonly access: Access;
+  /** Longest duration of a call, in milliseconds. */
+  readonly deadlineMs: number;
+  /** Events that the method's transaction may publish besides those of its moves. */
+  readonly emits: readonly EventContract[];
+  /** Routes of google.api.http, additional bindings included and flattened. */
+  readonly http: readonly HttpRule[];
+  /** Set when the method starts or moves a saga. */
+  readonly command: CommandContract | undefined;
+}
+
+/** An event as the broker and the outbox see it. */
+export interface EventContract {
+  readonly message: DescMessage;
+  /** Service that announces it, such as "shop.order". */
+  readonly service: string;
+  /** Kind of aggregate, such as "order". */
+  readonly aggregate: string;
+  /** Field that holds the aggregate's id. */
+  readonly key: DescField & { fieldKind: "scalar" };
+  /** Subject without the aggregate's id: evt.<system>.<service>.<aggregate>.<Event>.v<major>. */
+  readonly subjectPrefix: string;
+}
+
+/** A service's part in a saga. */
+export interface ParticipantContract {
+  readonly saga: string;
+  readonly states: DescEnum;
+  /** Names of all states without the enum's prefix, "NONE" for its zero value. */
+  readonly stateNames: readonly string[];
+  readonly final: readonly string[];
+}
+
+/** One step of a participant. `emits` is undefined for a step that announces nothing. */
+export interface MoveContract {
+  readonly from: string;
+  readonly to: string;
+  readonly emits: EventContract | undefined;
+}
+
+/** An rpc that starts or moves a saga. */
+export interface CommandContract {
+  readonly saga: string;
+  readonly moves: readonly MoveContract[];
+  readonly ignoredIn: readonly string[];
+}
+
+/** What a service of reactions declares. */
+export interface ReactionsContract {
+  readonly service: DescService;
+  readonly events: readonly EventReactionContract[];
+  readonly timers: readonly TimerContract[];
+  readonly effects: readonly EffectContract[];
+}
+
+/** What happens when an event arrives. */
+export interface EventReactionContract {
+  readonly method: DescMethod;
+  readonly event: EventContract;
+  readonly moves: readonly MoveContract[];
+  readonly ignoredIn: readonly string[];
+  readonly parkedIn: readonly string[];
+  /** One event moves any number of instances. */
+  readonly fanOut: boolean;
+  /** Fields of the result that hold events: members of its oneof, and lists. */
+  readonly results: readonly ResultField[];
+}
+
+/** A step that time takes. */
+export interface TimerContract {
+  readonly method: DescMethod;
+  readonly armedIn: string;
+  /** Milliseconds from entering the state to firing. */
+  readonly afterMs: number;
+  readonly moves: readonly MoveContract[];
+  readonly results: readonly ResultField[];
+}
+
+/** A call to the outside world. */
+export interface EffectContract {
+  readonly method: DescMethod;
+  readonly dueIn: string;
+  /** Longest duration of one attempt, in milliseconds. */
+  readonly deadlineMs: number;
+  readonly moves: readonly MoveContract[];
+  readonly ignoredIn: readonly string[];
+  readonly results: readonly ResultField[];
+}
+
+/** A field of a result message that holds an event, or a list of events. */
+export interface ResultField {
+  readonly field: DescField;
+  readonly event: EventContract;
+  /** Whether the field is a member of the oneof that says which step was taken. */
+  readonly step: boolean;
+}
