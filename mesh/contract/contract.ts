@@ -22,16 +22,20 @@ export interface Contract {
   readonly participant: ParticipantContract | undefined;
 }
 
-/** The policy of one method. */
-export interface MethodContract {
+/** What a caller needs to know of one method: all that the edge enforces. */
+export interface MethodPolicy {
   readonly method: DescMethod;
   readonly access: Access;
   /** Longest duration of a call, in milliseconds. */
   readonly deadlineMs: number;
-  /** Events that the method's transaction may publish besides those of its moves. */
-  readonly emits: readonly EventContract[];
   /** Routes of google.api.http, additional bindings included and flattened. */
   readonly http: readonly HttpRule[];
+}
+
+/** One method as its own service sees it. */
+export interface MethodContract extends MethodPolicy {
+  /** Events that the method's transaction may publish besides those of its moves. */
+  readonly emits: readonly EventContract[];
   /** Set when the method starts or moves a saga. */
   readonly command: CommandContract | undefined;
 }
