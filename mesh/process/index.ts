@@ -1,0 +1,4 @@
+export { group } from "./group.ts";
+export type { Part } from "./part.ts";
+export { type RunOptions, run } from "./run.ts";
+export { StartError } from "./start-error.ts";

@@ -1,0 +1,100 @@
+import type { Logger } from "pino";
+import type { Part } from "./part.ts";
+import { StartError } from "./start-error.ts";
+
+/** How `run` behaves. */
+export interface RunOptions {
+  /** Receives what happens to the process. */
+  log: Logger;
+  /** Longest time that stopping may take, in milliseconds, before the process ends anyway. Default 15 000. */
+  stopTimeoutMs?: number;
+}
+
+// One Ctrl-C reaches a process up to three times: from the terminal, from npm, from the bootstrap.
+const sameKeypressMs = 1_000;
+
+/**
+ * Runs a part as the program of this process: starts it, waits for SIGTERM or SIGINT (or for the death of a parent
+ * that holds an IPC channel to us), and stops it. A second signal ends the process at once.
+ * A fault of starting is printed to stderr, an expected one (StartError) as its message only; the exit code is then 1.
+ */
+export async function run(part: Part, options: RunOptions): Promise<void> {
+  const { log, stopTimeoutMs = 15_000 } = options;
+  const ending = Promise.withResolvers<Ending>();
+  const release = listen(ending.resolve, log);
+  const first = await Promise.race([startOf(part, log), ending.promise]);
+  const { fault } = first ?? (await ending.promise);
+  if (fault) report(fault.error, log);
+  const clean = await stopWithin(part, stopTimeoutMs, log);
+  if (fault || !clean) process.exitCode = 1;
+  release();
+  // Whatever still keeps the event loop alive must not keep the process: everything that matters has stopped.
+  setTimeout(() => process.exit(), 2_000).unref();
+}
+
+/** Why the process ends: a signal, or a fault. */
+interface Ending {
+  fault?: { error: unknown };
+}
+
+async function startOf(part: Part, log: Logger): Promise<Ending | undefined> {
+  try {
+    await part.start();
+    log.info({ part: part.name }, "started");
+    return undefined;
+  } catch (error) {
+    return { fault: { error } };
+  }
+}
+
+const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** Calls `end` at the first signal or fault; ends the process at the second signal. Returns what stops listening. */
+function listen(end: (ending: Ending) => void, log: Logger): () => void {
+  let firstSignal: number | undefined;
+  const onSignal = (signal: NodeJS.Signals) => {
+    firstSignal ??= performance.now();
+    log.info({ signal }, "stopping");
+    end({});
+    if (performance.now() - firstSignal > sameKeypressMs) process.exit(1);
+  };
+  const onOrphaned = () => end({});
+  const onFault = (error: unknown) => {
+    log.error({ err: error }, "uncaught");
+    end({ fault: { error } });
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  process.on("uncaughtException", onFault);
+  process.on("disconnect", onOrphaned);
+  process.channel?.unref();
+  return () => {
+    for (const signal of signals) process.off(signal, onSignal);
+    process.off("uncaughtException", onFault);
+    process.off("disconnect", onOrphaned);
+  };
+}
+
+/** Prints what users can mend as its sentence alone, anything else with all there is. */
+function report(error: unknown, log: Logger): void {
+  if (error instanceof StartError) process.stderr.write(`${error.message}\n`);
+  else log.fatal({ err: error }, "failed");
+}
+
+/** Returns whether the part stopped in time and without a fault. */
+async function stopWithin(part: Part, timeoutMs: number, log: Logger): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(() => {
+    log.error({ part: part.name, timeoutMs }, "did not stop in time");
+    late.resolve(false);
+  }, timeoutMs);
+  const stopped = part.stop().then(
+    () => true,
+    (error: unknown) => {
+      log.error({ err: error }, "did not stop cleanly");
+      return false;
+    },
+  );
+  const clean = await Promise.race([stopped, late.promise]);
+  clearTimeout(timer);
+  return clean;
+}
