@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
+import { ConfigurationError, readEnvironment, readMeshSecret, readServiceConfig, variable } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "heddle-config-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function faultsOf(read: () => unknown): readonly string[] {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.faults;
+    throw error;
+  }
+  throw new Error("no fault");
+}
+
+test("values are typed, defaults apply, an empty variable counts as not set", () => {
+  const read = readEnvironment(
+    {
+      PORT: variable.port(8080),
+      WAIT: variable.durationMs(10),
+      OTHER_WAIT: variable.durationMs(1_500),
+      NAME: variable.text("x"),
+      ON: variable.flag(false),
+      LEVEL: variable.oneOf(["a", "b"], "a"),
+    },
+    { PORT: "0", WAIT: "2m", NAME: "", ON: "Yes", LEVEL: "b" },
+  );
+  expect(read).toEqual({ PORT: 0, WAIT: 120_000, OTHER_WAIT: 1_500, NAME: "x", ON: true, LEVEL: "b" });
+  expect(Object.isFrozen(read)).toBe(true);
+});
+
+test("every fault is listed, secrets are not repeated", () => {
+  const shape = {
+    PORT: variable.port(1),
+    COUNT: variable.wholeNumber(1, { min: 1, max: 9 }),
+    WAIT: variable.durationMs(1),
+    ON: variable.flag(true),
+    LEVEL: variable.oneOf(["a", "b"], "a"),
+    DATABASE: variable.url(),
+    NAME: variable.text().describe("who we are"),
+  };
+  const env = { PORT: "70000", COUNT: "1.5", WAIT: "soon", ON: "maybe", LEVEL: "c", DATABASE: "secret" };
+  expect(faultsOf(() => readEnvironment(shape, env))).toEqual([
+    'PORT must be a whole number from 0 to 65535, but is "70000"',
+    'COUNT must be a whole number from 1 to 9, but is "1.5"',
+    'WAIT must be a duration such as "1500ms", "10s" or "5m", but is "soon"',
+    'ON must be true or false, but is "maybe"',
+    'LEVEL must be one of a, b, but is "c"',
+    "DATABASE must be a URL such as scheme://host:port/path",
+    "NAME is not set (who we are)",
+  ]);
+});
+
+test("_FILE reads the value from a file", () => {
+  const file = join(folder, "value");
+  writeFileSync(file, "from file\n");
+  expect(readEnvironment({ A: variable.text() }, { A_FILE: file })).toEqual({ A: "from file" });
+  expect(faultsOf(() => readEnvironment({ A: variable.text() }, { A: "x", A_FILE: file }))).toEqual([
+    "A and A_FILE are both set: keep one",
+  ]);
+  const missing = faultsOf(() => readEnvironment({ A: variable.text() }, { A_FILE: join(folder, "none") }));
+  expect(missing[0]).toMatch(/^A_FILE cannot be read: ENOENT/);
+});
+
+test("the mesh secret is made once, for its owner only", () => {
+  const home = join(folder, "data");
+  const secret = readMeshSecret(home);
+  expect(secret.length).toBeGreaterThanOrEqual(43);
+  expect(readMeshSecret(home)).toBe(secret);
+  expect(statSync(join(home, "mesh-secret")).mode & 0o777).toBe(0o600);
+});
+
+test("a mesh secret that cannot be made is a clear fault", () => {
+  const file = join(folder, "file");
+  writeFileSync(file, "");
+  expect(() => readMeshSecret(file)).toThrow(/HEDDLE_MESH_SECRET is not set/);
+});
+
+test("a service's configuration follows the environment", () => {
+  const env = { HEDDLE_IDENTITY_PORT: "4000", HEDDLE_MESH_SECRET: "s".repeat(32), HEDDLE_IDENTITY_ADDRESS: "id:50051" };
+  const config = readServiceConfig(JsonWebKeyService, env);
+  expect(config).toMatchObject({ host: "127.0.0.1", port: 4000, databasePrefix: "", logFormat: "json", poolSize: 10 });
+  expect(config.addressOf(JsonWebKeyService)).toBe("id:50051");
+});
+
+test("a service's faults are listed with their variables", () => {
+  const env = {
+    HEDDLE_IDENTITY_PORT: "x",
+    HEDDLE_MESH_SECRET: "short",
+    NATS_URL: "nats://a:1,b",
+    HEDDLE_DATABASE_PREFIX: "No-",
+  };
+  const names = faultsOf(() => readServiceConfig(JsonWebKeyService, env)).map((fault) => fault.split(" ")[0]);
+  expect(names).toEqual(["HEDDLE_DATABASE_PREFIX", "NATS_URL", "HEDDLE_MESH_SECRET", "HEDDLE_IDENTITY_PORT"]);
+});
+
+test("an address that is no host:port is refused", () => {
+  const env = { HEDDLE_MESH_SECRET: "s".repeat(32), HEDDLE_IDENTITY_ADDRESS: "http://id" };
+  const config = readServiceConfig(JsonWebKeyService, env);
+  expect(() => config.addressOf(JsonWebKeyService)).toThrow("HEDDLE_IDENTITY_ADDRESS must have the form host:port");
+});

@@ -1,0 +1,102 @@
+import { type DescService, getOption, hasOption } from "@bufbuild/protobuf";
+import { z } from "zod";
+import { server } from "#gen/heddle/v1/policy_pb.ts";
+import { readMeshSecret } from "./mesh-secret.ts";
+import { readEnvironment } from "./read-environment.ts";
+import { variable } from "./variable.ts";
+
+/** What a service's process takes from its environment. Frozen. */
+export interface ServiceConfig {
+  /** Address to listen on. */
+  readonly host: string;
+  /** Port to listen on; 0 takes a free one. */
+  readonly port: number;
+  /** Server on which every service has its own database; the URL's own database is only used to create that one. */
+  readonly postgresUrl: string;
+  /** Put before the names of databases, so that several meshes can share a server. */
+  readonly databasePrefix: string;
+  /** Connections to the database. */
+  readonly poolSize: number;
+  /** One server of the broker, or several with commas between. */
+  readonly natsUrl: string;
+  /** The secret that all services share; at least 32 characters. */
+  readonly meshSecret: string;
+  readonly logLevel: string;
+  readonly logFormat: "json" | "pretty";
+  /** Whether gRPC reflection is served. */
+  readonly reflection: boolean;
+  /**
+   * host:port at which a contract is served: <SYSTEM>_<SERVICE>_ADDRESS, else this machine and the contract's default
+   * port. Throws a ConfigurationError when neither says one.
+   */
+  addressOf(service: DescService): string;
+}
+
+/** The variables that every service reads besides its own port and its neighbours' addresses. */
+const common = {
+  HEDDLE_HOST: variable.text("127.0.0.1").describe("address to listen on"),
+  POSTGRES_URL: variable.url("postgres://heddle@127.0.0.1:54329/postgres").describe("server for the databases"),
+  HEDDLE_DATABASE_PREFIX: z
+    .string()
+    .regex(/^[a-z0-9_]{0,30}$/, "may have lower-case letters, digits and _, at most 30")
+    .prefault("")
+    .describe("put before the names of databases"),
+  HEDDLE_POOL_SIZE: variable.wholeNumber(10, { min: 1, max: 1_000 }).describe("connections to the database"),
+  NATS_URL: variable
+    .text("nats://127.0.0.1:42229")
+    .refine((value) => value.split(",").every((url) => URL.canParse(url)), "must be a URL, or several with commas")
+    .describe("the broker"),
+  HEDDLE_DATA: variable.text(".data").describe("folder for what outlives the process"),
+  HEDDLE_MESH_SECRET: z
+    .string()
+    .min(32, "must have at least 32 characters")
+    .optional()
+    .describe("the secret that all services share"),
+  LOG_LEVEL: variable.oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
+  LOG_FORMAT: variable.oneOf(["json", "pretty"], "json"),
+  HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
+};
+
+/**
+ * Reads the configuration of the process that serves `main`. Its port is <SYSTEM>_<SERVICE>_PORT, else the default of
+ * the contract. Throws a ConfigurationError that lists every fault.
+ */
+export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = process.env): ServiceConfig {
+  const portVariable = `${variablePrefix(main)}_PORT` as const;
+  const ownPort: Record<typeof portVariable, z.ZodType<number>> = {
+    [portVariable]: variable.port(defaultPort(main) ?? 0),
+  };
+  const read = readEnvironment({ ...common, ...ownPort }, env);
+  return Object.freeze({
+    host: read.HEDDLE_HOST,
+    port: read[portVariable],
+    postgresUrl: read.POSTGRES_URL,
+    databasePrefix: read.HEDDLE_DATABASE_PREFIX,
+    poolSize: read.HEDDLE_POOL_SIZE,
+    natsUrl: read.NATS_URL,
+    meshSecret: read.HEDDLE_MESH_SECRET ?? readMeshSecret(read.HEDDLE_DATA),
+    logLevel: read.LOG_LEVEL,
+    logFormat: read.LOG_FORMAT,
+    reflection: read.HEDDLE_REFLECTION,
+    addressOf: (service: DescService) => addressOf(service, env),
+  });
+}
+
+/** The start of the variables of a contract's service: "SHOP_ORDER" for every contract below shop.order. */
+export function variablePrefix(service: DescService): string {
+  return service.file.proto.package.split(".").slice(0, 2).join("_").toUpperCase();
+}
+
+function addressOf(service: DescService, env: NodeJS.ProcessEnv): string {
+  const name = `${variablePrefix(service)}_ADDRESS`;
+  const port = defaultPort(service);
+  const address = variable
+    .text(port === undefined ? undefined : `127.0.0.1:${port}`)
+    .refine((value) => /^([^\s:/]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/.test(value), "must have the form host:port")
+    .describe(`where ${service.typeName} is served`);
+  return readEnvironment({ [name]: address }, env)[name] ?? "";
+}
+
+function defaultPort(service: DescService): number | undefined {
+  return hasOption(service, server) ? getOption(service, server).defaultPort : undefined;
+}
