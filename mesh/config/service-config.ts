@@ -63,10 +63,11 @@ const common = {
  */
 export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = process.env): ServiceConfig {
   const portVariable = `${variablePrefix(main)}_PORT` as const;
-  const ownPort: Record<typeof portVariable, z.ZodType<number>> = {
+  const shape: typeof common & Record<typeof portVariable, z.ZodType<number>> = {
+    ...common,
     [portVariable]: variable.port(defaultPort(main) ?? 0),
   };
-  const read = readEnvironment({ ...common, ...ownPort }, env);
+  const read = readEnvironment(shape, env);
   return Object.freeze({
     host: read.HEDDLE_HOST,
     port: read[portVariable],
