@@ -45,14 +45,13 @@ export function createEventIndex(events: readonly EventContract[], faults: Fault
   };
 }
 
-/** Lists a file and all files that it imports, directly or not. */
+/** Lists files and all files that they import, directly or not, each after those that it imports. */
 export function withDependencies(files: readonly DescFile[]): DescFile[] {
   const seen = new Set<DescFile>();
-  const visit = (file: DescFile) => {
-    if (seen.has(file)) return;
+  const visit = (file: DescFile): DescFile[] => {
+    if (seen.has(file)) return [];
     seen.add(file);
-    file.dependencies.forEach(visit);
+    return [...file.dependencies.flatMap(visit), file];
   };
-  files.forEach(visit);
-  return [...seen];
+  return files.flatMap(visit);
 }

@@ -40,6 +40,8 @@ export function readContract(sources: ContractSources): Contract {
   const around = { events, participant, faults };
   const reactions = reactionService && readReactions(reactionService, around);
   const methods = readMethods(services, around);
+  // What follows looks at everything together, and would only repeat the faults of the parts.
+  faults.throwIfAny();
   if (reactions && participant) {
     const commands = methods.flatMap(({ command }) => command?.moves ?? []);
     checkReachability(participant, [...movesOf(reactions), ...commands], reactions.service, faults);

@@ -83,7 +83,8 @@ function readEventReaction(method: DescMethod, around: Surroundings): EventReact
 function readTimer(method: DescMethod, around: Surroundings): TimerContract | undefined {
   const { faults, participant } = around;
   const option = getOption(method, timerOption);
-  if (method.input !== TimerFiredSchema) faults.add(method, "a timer's request is heddle.v1.TimerFired", "use it");
+  if (method.input.typeName !== TimerFiredSchema.typeName)
+    faults.add(method, "a timer's request is heddle.v1.TimerFired", "use it");
   if (!option.after) faults.add(method, "the timer has no time", "set timer.after");
   if (participant) readStates([option.armedIn], { method, participant, faults });
   const { moves } = readReceptions(method, { moves: option.moves, ignoredIn: [], parkedIn: [] }, around);
@@ -108,7 +109,8 @@ function readTimer(method: DescMethod, around: Surroundings): TimerContract | un
 function readEffect(method: DescMethod, around: Surroundings): EffectContract | undefined {
   const { faults, participant } = around;
   const option = getOption(method, effectOption);
-  if (method.input !== EffectDueSchema) faults.add(method, "an effect's request is heddle.v1.EffectDue", "use it");
+  if (method.input.typeName !== EffectDueSchema.typeName)
+    faults.add(method, "an effect's request is heddle.v1.EffectDue", "use it");
   if (participant) readStates([option.dueIn], { method, participant, faults });
   const { moves, ignoredIn } = readReceptions(method, { ...option, parkedIn: [] }, around);
   if (!moves.some(({ from }) => from === option.dueIn)) {

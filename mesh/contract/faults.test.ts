@@ -1,0 +1,323 @@
+import { clone, create, createFileRegistry, getExtension, setExtension } from "@bufbuild/protobuf";
+import {
+  type DescriptorProto,
+  DurationSchema,
+  type FieldDescriptorProto,
+  type FileDescriptorProto,
+  FileDescriptorProtoSchema,
+  FileDescriptorSetSchema,
+  type MethodDescriptorProto,
+  MethodOptions_IdempotencyLevel,
+} from "@bufbuild/protobuf/wkt";
+import { describe, expect, it } from "vitest";
+import { error } from "#gen/heddle/v1/error_pb.ts";
+import { event } from "#gen/heddle/v1/event_pb.ts";
+import { type Policy, policy, server } from "#gen/heddle/v1/policy_pb.ts";
+import { type On, on, type Participant, participant, type Timer, timer } from "#gen/heddle/v1/saga_pb.ts";
+import { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactions_pb.ts";
+import { OrderErrorReasonSchema } from "#gen/shop/order/v1/order_errors_pb.ts";
+import { file_shop_order_v1_order_events } from "#gen/shop/order/v1/order_events_pb.ts";
+import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
+import { withDependencies } from "./event-index.ts";
+import { ContractError } from "./faults.ts";
+import { readContract } from "./read-contract.ts";
+
+/** The files of the order contract, open to change. */
+interface Files {
+  readonly service: FileDescriptorProto;
+  readonly events: FileDescriptorProto;
+  readonly reactions: FileDescriptorProto;
+  readonly errors: FileDescriptorProto;
+}
+
+/** Changes a copy of the order contract, reads it, and returns the faults. */
+function faultsAfter(change: (files: Files) => void): readonly string[] {
+  const sources = [
+    OrderService.file,
+    file_shop_order_v1_order_events,
+    OrderReactionService.file,
+    OrderErrorReasonSchema.file,
+  ];
+  const files = withDependencies(sources).map(({ proto }) => clone(FileDescriptorProtoSchema, proto));
+  const find = (name: string) => found(files.find((file) => file.name === `shop/order/${name}.proto`));
+  change({
+    service: find("v1/order_service"),
+    events: find("v1/order_events"),
+    reactions: find("reactions/v1/order_reactions"),
+    errors: find("v1/order_errors"),
+  });
+  const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: files }));
+  try {
+    readContract({
+      services: [found(registry.getService("shop.order.v1.OrderService"))],
+      events: found(registry.getFile("shop/order/v1/order_events.proto")),
+      reactions: found(registry.getService("shop.order.reactions.v1.OrderReactionService")),
+      reasons: found(registry.getEnum("shop.order.v1.OrderErrorReason")),
+    });
+    return [];
+  } catch (fault) {
+    if (fault instanceof ContractError) return fault.faults;
+    throw fault;
+  }
+}
+
+function found<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("the contract has changed; the test looks for something it no longer has");
+  return value;
+}
+
+function method(file: FileDescriptorProto, name: string): MethodDescriptorProto {
+  return found(file.service[0]?.method.find((candidate) => candidate.name === name));
+}
+
+function message(file: FileDescriptorProto, name: string): DescriptorProto {
+  return found(file.messageType.find((candidate) => candidate.name === name));
+}
+
+function field(file: FileDescriptorProto, path: [message: string, field: string]): FieldDescriptorProto {
+  return found(message(file, path[0]).field.find((candidate) => candidate.name === path[1]));
+}
+
+function changePolicy(file: FileDescriptorProto, name: string, change: (value: Policy) => void): void {
+  const options = found(method(file, name).options);
+  const value = getExtension(options, policy);
+  change(value);
+  setExtension(options, policy, value);
+}
+
+function changeOn(file: FileDescriptorProto, name: string, change: (value: On) => void): void {
+  const options = found(method(file, name).options);
+  const value = getExtension(options, on);
+  change(value);
+  setExtension(options, on, value);
+}
+
+function changeTimer(file: FileDescriptorProto, change: (value: Timer) => void): void {
+  const options = found(method(file, "OnDeadline").options);
+  const value = getExtension(options, timer);
+  change(value);
+  setExtension(options, timer, value);
+}
+
+function changeParticipant(file: FileDescriptorProto, change: (value: Participant) => void): void {
+  const options = found(file.service[0]?.options);
+  const value = getExtension(options, participant);
+  change(value);
+  setExtension(options, participant, value);
+}
+
+const rejected =
+  "shop/order/reactions/v1/order_reactions.proto: shop.order.reactions.v1.OrderReactionService.OnStockRejected: ";
+const placeOrder = "shop/order/v1/order_service.proto: shop.order.v1.OrderService.PlaceOrder: ";
+const participantOf = "shop/order/reactions/v1/order_reactions.proto: shop.order.reactions.v1.OrderReactionService: ";
+
+const faulty: [title: string, change: (files: Files) => void, fault: string][] = [
+  [
+    "a method without access",
+    ({ service }) => changePolicy(service, "PlaceOrder", (value) => delete value.access),
+    `${placeOrder}it says nowhere who may call it. Mend: add option (heddle.v1.policy).access.`,
+  ],
+  [
+    "a deadline out of range",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, { deadline: create(DurationSchema, { seconds: 301n }) }),
+      ),
+    "deadline of 301000 ms is out of range",
+  ],
+  [
+    "an event that does not exist, with the one that was meant",
+    ({ service }) => changePolicy(service, "PlaceOrder", (value) => value.emits.push("OrderPlacd")),
+    `"OrderPlacd" is no event of this service. Mend: name one of its events; did you mean "OrderPlaced"?.`,
+  ],
+  [
+    "a read that announces",
+    ({ service }) => {
+      found(method(service, "PlaceOrder").options).idempotencyLevel = MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+    },
+    `${placeOrder}a method with NO_SIDE_EFFECTS announces events`,
+  ],
+  [
+    "a command of a saga that the service has no part in",
+    ({ service }) => changeOn(service, "PlaceOrder", (value) => Object.assign(value, { saga: "chekout" })),
+    `${placeOrder}this service takes no part in saga "chekout"`,
+  ],
+  [
+    "a command that parks",
+    ({ service }) => changeOn(service, "CancelOrder", (value) => value.parkedIn.push("PENDING")),
+    "a command can neither be parked nor fan out",
+  ],
+  [
+    "an unknown state, with the one that was meant",
+    ({ reactions }) => changeOn(reactions, "OnStockRejected", (value) => value.ignoredIn.push("CONFIRMD")),
+    `${rejected}there is no state "CONFIRMD". Mend: name a state of shop.order.v1.OrderStatus without prefix; did you mean "CONFIRMED"?.`,
+  ],
+  [
+    "a move out of a final state",
+    ({ reactions }) =>
+      changeOn(reactions, "OnStockRejected", ({ moves }) => Object.assign(found(moves[0]), { from: "CONFIRMED" })),
+    `${rejected}a move leaves "CONFIRMED", which is final`,
+  ],
+  [
+    "a state that is both moved and ignored",
+    ({ reactions }) => changeOn(reactions, "OnStockRejected", (value) => value.ignoredIn.push("PENDING")),
+    `${rejected}the state "PENDING" is answered in two ways`,
+  ],
+  [
+    "a move that the result cannot express",
+    ({ reactions }) =>
+      changeOn(reactions, "OnStockRejected", ({ moves }) =>
+        Object.assign(found(moves[0]), { emits: "OrderConfirmed" }),
+      ),
+    `${rejected}the result cannot hold OrderConfirmed, which a move announces. Mend: add it to the oneof.`,
+  ],
+  [
+    "a result that no move announces",
+    ({ reactions }) =>
+      changeOn(reactions, "OnStockRejected", ({ moves }) => Object.assign(found(moves[0]), { emits: "" })),
+    "OnStockRejectedResult.order_rejected: no move announces this step",
+  ],
+  [
+    "a result that holds something else than events",
+    ({ reactions }) => {
+      field(reactions, ["OnStockRejectedResult", "order_rejected"]).typeName = ".shop.order.v1.OrderedItem";
+    },
+    "OnStockRejectedResult.order_rejected: a result holds nothing but events of its own service",
+  ],
+  [
+    "a reaction to a message that is no event",
+    ({ reactions }) => {
+      method(reactions, "OnStockRejected").inputType = ".shop.order.v1.OrderedItem";
+    },
+    `${rejected}shop.order.v1.OrderedItem is no event`,
+  ],
+  [
+    "a reaction with two causes",
+    ({ reactions }) =>
+      setExtension(
+        found(method(reactions, "OnStockRejected").options),
+        timer,
+        getExtension(found(method(reactions, "OnDeadline").options), timer),
+      ),
+    `${rejected}a reaction has exactly one cause`,
+  ],
+  [
+    "a reaction with a policy",
+    ({ reactions, service }) =>
+      setExtension(
+        found(method(reactions, "OnStockRejected").options),
+        policy,
+        getExtension(found(method(service, "GetOrder").options), policy),
+      ),
+    `${rejected}nobody calls a reaction, so it has no policy`,
+  ],
+  [
+    "a streaming reaction",
+    ({ reactions }) => {
+      method(reactions, "OnStockRejected").serverStreaming = true;
+    },
+    `${rejected}a reaction cannot stream`,
+  ],
+  [
+    "two reactions to one event",
+    ({ reactions }) => {
+      method(reactions, "OnPaymentDeclined").inputType = ".shop.inventory.v1.StockRejected";
+    },
+    "OnPaymentDeclined: shop.inventory.v1.StockRejected has a reaction already",
+  ],
+  [
+    "a timer that is armed in a state that it does not leave",
+    ({ reactions }) => changeTimer(reactions, (value) => Object.assign(value, { armedIn: "CONFIRMED" })),
+    `OnDeadline: no move leaves "CONFIRMED", which arms the timer`,
+  ],
+  [
+    "a timer without a time",
+    ({ reactions }) => changeTimer(reactions, (value) => delete value.after),
+    "OnDeadline: the timer has no time",
+  ],
+  [
+    "states that are no enum",
+    ({ reactions }) =>
+      changeParticipant(reactions, (value) => Object.assign(value, { states: "shop.order.v1.Status" })),
+    `${participantOf}there is no enum "shop.order.v1.Status"`,
+  ],
+  [
+    "a state that is neither final nor left",
+    ({ reactions }) => changeParticipant(reactions, ({ final }) => final.splice(final.indexOf("REJECTED"), 1)),
+    `${participantOf}nothing leaves the state "REJECTED"`,
+  ],
+  [
+    "a state that nothing enters",
+    ({ service }) => {
+      const states = found(service.enumType.find(({ name }) => name === "OrderStatus"));
+      states.value.push({ ...found(states.value[1]), name: "ORDER_STATUS_SHIPPED", number: 9 });
+    },
+    `${participantOf}no move reaches the state "SHIPPED"`,
+  ],
+  [
+    "an event that nothing announces",
+    ({ events }) => {
+      const copy = clone(FileDescriptorProtoSchema, events).messageType[0];
+      events.messageType.push({ ...found(copy), name: "OrderShipped" });
+    },
+    "shop.order.v1.OrderShipped: nothing announces this event",
+  ],
+  [
+    "an event whose key is no field",
+    ({ events }) => {
+      const options = found(message(events, "OrderPlaced").options);
+      setExtension(options, event, { ...getExtension(options, event), key: "id" });
+    },
+    'shop.order.v1.OrderPlaced: key "id" names no string field',
+  ],
+  [
+    "a reason without code",
+    ({ errors }) => {
+      const options = found(errors.enumType[0]?.value[1]?.options);
+      setExtension(options, error, { ...getExtension(options, error), code: 0 });
+    },
+    "ORDER_ERROR_REASON_ORDER_NOT_FOUND: a reason needs an error code and a message",
+  ],
+  [
+    "a service without a port",
+    ({ service }) => {
+      const options = found(service.service[0]?.options);
+      setExtension(options, server, { ...getExtension(options, server), defaultPort: 0 });
+    },
+    "shop.order.v1.OrderService: it has no port to listen on",
+  ],
+  [
+    "an option from a newer version",
+    ({ service }) => {
+      const options = found(method(service, "GetOrder").options);
+      options.$unknown = [...(options.$unknown ?? []), { no: 50_850, wireType: 0, data: new Uint8Array([1]) }];
+    },
+    "GetOrder: option 50850 is unknown to this version of Heddle",
+  ],
+  [
+    "a field from a newer version inside an option",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) => {
+        value.$unknown = [{ no: 99, wireType: 0, data: new Uint8Array([1]) }];
+      }),
+    "GetOrder: field 99 of heddle.v1.Policy is unknown to this version of Heddle",
+  ],
+];
+
+describe("a contract is refused with file, element and mend", () => {
+  it("finds nothing wrong with the unchanged contract", () => {
+    expect(faultsAfter(() => undefined)).toEqual([]);
+  });
+
+  it.each(faulty)("for %s", (_title, change, fault) => {
+    expect(faultsAfter(change)).toContainEqual(expect.stringContaining(fault));
+  });
+
+  it("shows all faults at once", () => {
+    const faults = faultsAfter(({ service }) => {
+      changePolicy(service, "PlaceOrder", (value) => delete value.access);
+      changePolicy(service, "GetOrder", (value) => delete value.access);
+    });
+    expect(faults).toHaveLength(2);
+  });
+});
