@@ -70,7 +70,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
   const read = readEnvironment(shape, env);
   return Object.freeze({
     host: read.HEDDLE_HOST,
-    port: read[portVariable],
+    port: read[portVariable] ?? 0,
     postgresUrl: read.POSTGRES_URL,
     databasePrefix: read.HEDDLE_DATABASE_PREFIX,
     poolSize: read.HEDDLE_POOL_SIZE,
