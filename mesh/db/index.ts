@@ -1,0 +1,4 @@
+export { createDatabase, type Database, type DatabaseOptions, meshMigrations } from "./database.ts";
+export { lockSpace } from "./migrate.ts";
+export { driverError, isUnavailable, isUniqueViolation } from "./postgres-fault.ts";
+export { afterCommit, type Transaction } from "./transaction.ts";
