@@ -1,1 +1,1 @@
-export { currentScope, runInScope, type Scope } from "./scope.ts";
+export { currentScope, runInScope, runOutsideScope, type Scope } from "./scope.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newTrace } from "#mesh/telemetry";
-import { currentScope, runInScope, type Scope } from "./scope.ts";
+import { currentScope, runInScope, runOutsideScope, type Scope } from "./scope.ts";
 
 function scopeOf(requestId: string): Scope {
   return {
@@ -32,4 +32,8 @@ test("an inner scope ends with its work", () => {
     runInScope(scopeOf("inner"), () => expect(currentScope()?.requestId).toBe("inner"));
     expect(currentScope()?.requestId).toBe("outer");
   });
+});
+
+test("shared work leaves the scope of the one who asked", () => {
+  runInScope(scopeOf("asker"), () => runOutsideScope(() => expect(currentScope()).toBeUndefined()));
 });

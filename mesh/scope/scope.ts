@@ -15,7 +15,7 @@ export interface Scope {
   readonly requestId: string;
 }
 
-const storage = new AsyncLocalStorage<Scope>();
+const storage = new AsyncLocalStorage<Scope | undefined>();
 
 /** Runs `work`, and everything that it awaits, inside `scope`. Returns what `work` returns. */
 export function runInScope<T>(scope: Scope, work: () => T): T {
@@ -25,4 +25,12 @@ export function runInScope<T>(scope: Scope, work: () => T): T {
 /** The scope of the work that is running, undefined outside one. */
 export function currentScope(): Scope | undefined {
   return storage.getStore();
+}
+
+/**
+ * Runs `work` in no scope. For work that several units share, such as filling a cache: it must not end because the one
+ * that happened to ask first was cancelled.
+ */
+export function runOutsideScope<T>(work: () => T): T {
+  return storage.run(undefined, work);
 }

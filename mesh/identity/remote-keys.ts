@@ -1,0 +1,66 @@
+import { type Client, Code, ConnectError } from "@connectrpc/connect";
+import type { JSONWebKeySet } from "jose";
+import type { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
+import { runOutsideScope } from "#mesh/scope";
+
+/** Where the public keys that verify access tokens come from. */
+export interface KeySource {
+  /** The keys. `fresh` asks for newer ones than those known, because a token names a key that is not among them. */
+  keys(options?: { fresh: boolean }): Promise<JSONWebKeySet>;
+}
+
+/** How keys are fetched. */
+export interface RemoteKeysOptions {
+  /** Age at which known keys are fetched again, in milliseconds. Default 10 minutes. */
+  readonly maxAgeMs?: number;
+  /**
+   * Least time between two fetches while keys are known, in milliseconds. Default 5 s. It bounds what forged tokens
+   * with made-up key ids can cost.
+   */
+  readonly coolDownMs?: number;
+  /** Longest duration of one fetch, in milliseconds. Default 5 s. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Fetches keys from whoever serves heddle.identity.v1.JsonWebKeyService and keeps them. Concurrent askers share one
+ * fetch. While the issuer is away the known keys stay in use; with none known, `keys` throws Unavailable.
+ */
+export function remoteKeys(client: Client<typeof JsonWebKeyService>, options: RemoteKeysOptions = {}): KeySource {
+  const { maxAgeMs = 600_000, coolDownMs = 5_000, timeoutMs = 5_000 } = options;
+  let known: JSONWebKeySet | undefined;
+  let fetchedAtMs = 0;
+  let triedAtMs = 0;
+  let fetching: Promise<JSONWebKeySet> | undefined;
+
+  async function fetchKeys(): Promise<JSONWebKeySet> {
+    triedAtMs = Date.now();
+    try {
+      const { keys } = await runOutsideScope(() => client.listJsonWebKeys({}, { timeoutMs }));
+      known = { keys: keys.map(({ kty, crv, x, kid, alg, use }) => ({ kty, crv, x, kid, alg, use })) };
+      fetchedAtMs = Date.now();
+      return known;
+    } catch (cause) {
+      if (known) return known;
+      throw new ConnectError(
+        "the keys of access tokens cannot be fetched",
+        Code.Unavailable,
+        undefined,
+        undefined,
+        cause,
+      );
+    } finally {
+      fetching = undefined;
+    }
+  }
+
+  return {
+    keys({ fresh } = { fresh: false }) {
+      const now = Date.now();
+      const wanted = fresh || now - fetchedAtMs > maxAgeMs;
+      if (known && !(wanted && now - triedAtMs >= coolDownMs)) return Promise.resolve(known);
+      fetching ??= fetchKeys();
+      return fetching;
+    },
+  };
+}
