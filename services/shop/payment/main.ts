@@ -1,0 +1,7 @@
+import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
+import { readServiceConfig } from "#mesh/config";
+import { run } from "#mesh/process";
+import { paymentService } from "./service.ts";
+
+const service = paymentService(readServiceConfig(PaymentService));
+await run(service, { log: service.log });
