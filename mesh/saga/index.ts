@@ -1,0 +1,13 @@
+export type { Decision, Moved, Participants } from "./commands.ts";
+export { createSaga, type Saga } from "./create-saga.ts";
+export type { SagaEvents, SagaOptions } from "./engine.ts";
+export type {
+  EffectContext,
+  EffectHandler,
+  EffectOutcome,
+  ReactionContext,
+  ReactionHandler,
+  ReactionHandlers,
+} from "./handlers.ts";
+export { participant, sagaMigrations } from "./schema.ts";
+export { stateNumber } from "./state-number.ts";

@@ -1,0 +1,106 @@
+import type { Part } from "#mesh/process";
+import type { Logger } from "#mesh/telemetry";
+import type { Bell } from "./bell.ts";
+
+/** One piece of work. Resolves with whether it did anything; never throws. */
+export type Job = (signal: AbortSignal) => Promise<boolean>;
+
+/** What a pump finds when it looks for work. */
+export interface Found {
+  readonly jobs: readonly Job[];
+  /** Milliseconds until there may be more. */
+  readonly nextMs: number;
+}
+
+/** What a pump needs. */
+export interface PumpOptions {
+  readonly name: string;
+  readonly log: Logger;
+  /** Jobs that run at once. */
+  readonly concurrency: number;
+  /** How long a stop waits for the jobs in hand before it aborts them, in milliseconds. */
+  readonly stopTimeoutMs: number;
+  /** Wakes the pump. */
+  readonly bell: Bell;
+  /** Looks for at most `limit` jobs. */
+  readonly find: (limit: number) => Promise<Found>;
+}
+
+/** Longest sleep, in milliseconds: what other replicas have left behind is found after that. */
+const longestSleepMs = 1_000;
+/** Shortest sleep, in milliseconds: what is due may be in somebody else's hands. */
+const shortestSleepMs = 20;
+/** What aborted jobs get to let go, in milliseconds. */
+const abortGraceMs = 1_000;
+
+/** Makes a part that looks for work, runs it with bounded concurrency, and sleeps until more is due or the bell rings. */
+export function createPump(options: PumpOptions): Part {
+  const { bell, concurrency } = options;
+  const running = new Set<Promise<void>>();
+  let abort = new AbortController();
+  let stopping = false;
+  let loop: Promise<void> | undefined;
+
+  function run(job: Job): void {
+    const done = job(abort.signal)
+      .catch((error: unknown) => {
+        options.log.error({ err: error }, `${options.name} failed`);
+        return false;
+      })
+      .then((didSomething) => {
+        const wasFull = running.size === concurrency;
+        running.delete(done);
+        if (didSomething || wasFull) bell.ring();
+      });
+    running.add(done);
+  }
+
+  async function findAndRun(): Promise<number> {
+    const free = concurrency - running.size;
+    if (free === 0) return longestSleepMs;
+    try {
+      const { jobs, nextMs } = await options.find(free);
+      jobs.forEach(run);
+      return nextMs;
+    } catch (error) {
+      options.log.error({ err: error }, `${options.name} could not look for work, still trying`);
+      return longestSleepMs;
+    }
+  }
+
+  async function work(): Promise<void> {
+    while (!stopping) {
+      const sleepMs = await findAndRun();
+      if (!stopping) await bell.wait(Math.min(Math.max(sleepMs, shortestSleepMs), longestSleepMs));
+    }
+  }
+
+  return {
+    name: options.name,
+    async start() {
+      stopping = false;
+      abort = new AbortController();
+      loop = work();
+    },
+    async stop() {
+      stopping = true;
+      bell.ring();
+      await loop;
+      if (await settled(running, options.stopTimeoutMs)) return;
+      abort.abort(new Error(`${options.name} stops`));
+      if (!(await settled(running, abortGraceMs)))
+        options.log.warn(`${options.name} leaves work behind, which will be repeated`);
+    },
+  };
+}
+
+/** Waits for promises that never reject; false when some are still running after `timeoutMs`. */
+async function settled(running: ReadonlySet<Promise<void>>, timeoutMs: number): Promise<boolean> {
+  let timeout: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timeout = setTimeout(resolve, timeoutMs, false);
+  });
+  const done = await Promise.race([Promise.all(running).then(() => true), late]);
+  clearTimeout(timeout);
+  return done;
+}

@@ -1,0 +1,70 @@
+import { fileURLToPath } from "node:url";
+import { bigint, integer, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+
+/** Folder of the migrations that create the tables of this file in a service's database. */
+export const sagaMigrations: string = fileURLToPath(new URL("migrations", import.meta.url));
+
+const heddle = pgSchema("heddle");
+const moment = (name: string) => timestamp(name, { withTimezone: true });
+
+/** Where each saga instance stands at this service: one row for each saga and key, locked by every step. */
+export const participant = heddle.table(
+  "participant",
+  {
+    saga: text("saga").notNull(),
+    key: text("key").notNull(),
+    /** Name of the state without the enum's prefix; see stateNumber. */
+    state: text("state").notNull(),
+    /** Number of steps taken. */
+    version: integer("version").notNull().default(0),
+    /** Full name of the rpc that took the last step. */
+    movedBy: text("moved_by"),
+    /** Id of the event that caused the last step; null for a command, a timer or an effect. */
+    eventId: text("event_id"),
+    createdAt: moment("created_at").notNull().defaultNow(),
+    updatedAt: moment("updated_at").notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.saga, table.key] })],
+);
+
+/** Armed timers: a row exists as long as the state that armed it. */
+export const timer = heddle.table(
+  "timer",
+  {
+    saga: text("saga").notNull(),
+    key: text("key").notNull(),
+    /** Name of the timer's rpc. */
+    name: text("name").notNull(),
+    dueAt: moment("due_at").notNull(),
+    /** Failed attempts to fire. */
+    attempts: integer("attempts").notNull().default(0),
+    error: text("error"),
+    /** Trace of the step that armed the timer. */
+    traceparent: text("traceparent"),
+    createdAt: moment("created_at").notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.saga, table.key, table.name] })],
+);
+
+/** Calls to the outside world, in the order in which their states were entered. */
+export const effect = heddle.table("effect", {
+  id: bigint("id", { mode: "number" }).generatedAlwaysAsIdentity().primaryKey(),
+  saga: text("saga").notNull(),
+  key: text("key").notNull(),
+  /** Name of the effect's rpc. */
+  name: text("name").notNull(),
+  /** due until its outcome is known; skipped when its state was left before the first attempt; failed when its
+   * outcome is known but no declared move takes it. */
+  status: text("status", { enum: ["due", "done", "skipped", "failed"] })
+    .notNull()
+    .default("due"),
+  /** Attempts begun; the number of the attempt fences off earlier ones. */
+  attempts: integer("attempts").notNull().default(0),
+  dueAt: moment("due_at").notNull().defaultNow(),
+  leaseUntil: moment("lease_until"),
+  error: text("error"),
+  /** Trace of the step that made the call due. */
+  traceparent: text("traceparent"),
+  createdAt: moment("created_at").notNull().defaultNow(),
+  finishedAt: moment("finished_at"),
+});
