@@ -1,0 +1,7 @@
+import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
+import { readServiceConfig } from "#mesh/config";
+import { run } from "#mesh/process";
+import { identityService } from "./service.ts";
+
+const service = identityService(readServiceConfig(IdentityService));
+await run(service, { log: service.log });
