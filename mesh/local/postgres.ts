@@ -53,7 +53,8 @@ export function localPostgres(options: LocalPostgresOptions): LocalPostgres {
     const cluster = await openCluster(folder);
     if (options.port) await requireFreePort(options.port, variableOf(options));
     for (let attempt = 1; !stopping; attempt++) {
-      port = options.port || (await freePort());
+      // A second start keeps the port, for those who know the URL already.
+      if (attempt > 1 || !port) port = options.port || (await freePort());
       server = await startServer(serverCommand(cluster, options, port));
       if (await server.until(() => answers(urlOf(port)), readyTimeoutMs)) return;
       const fault = stopping ? undefined : faultOf(server, folder);

@@ -1,0 +1,5 @@
+export { freePort } from "#mesh/local";
+export { type EventuallyOptions, eventually } from "./eventually.ts";
+export { silentLogger } from "./silent-logger.ts";
+export { type TestDatabases, testDatabases, testPostgresUrl } from "./test-database.ts";
+export { type TestNats, testNats } from "./test-nats.ts";

@@ -1,0 +1,28 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type LocalNats, localNats } from "#mesh/local";
+
+/** A nats-server of a test's own. */
+export interface TestNats extends AsyncDisposable {
+  readonly url: string;
+  /** The server itself, to stop and start it in the middle of a test. It keeps its port and its streams. */
+  readonly server: LocalNats;
+}
+
+/** Starts an empty nats-server with JetStream on a free port. Use with `await using`. */
+export async function testNats(): Promise<TestNats> {
+  const folder = await mkdtemp(join(tmpdir(), "heddle-nats-"));
+  const server = await localNats({ folder });
+  await server.start();
+  return {
+    server,
+    get url() {
+      return server.url;
+    },
+    async [Symbol.asyncDispose]() {
+      await server.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
