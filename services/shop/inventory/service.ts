@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { InventoryReactionService } from "#gen/shop/inventory/reactions/v1/inventory_reactions_pb.ts";
 import { InventoryErrorReasonSchema } from "#gen/shop/inventory/v1/inventory_errors_pb.ts";
+import { file_shop_inventory_v1_inventory_events as events } from "#gen/shop/inventory/v1/inventory_events_pb.ts";
 import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
 import { readEnvironment, type ServiceConfig, variable } from "#mesh/config";
 import { implement } from "#mesh/rpc";
@@ -24,6 +25,7 @@ export function readInventorySettings(env?: NodeJS.ProcessEnv): InventorySetting
 export function inventoryService(config: ServiceConfig, settings: InventorySettings = readInventorySettings()) {
   return createService({
     services: [InventoryService],
+    events,
     reactions: InventoryReactionService,
     reasons: InventoryErrorReasonSchema,
     migrations: fileURLToPath(new URL("migrations", import.meta.url)),

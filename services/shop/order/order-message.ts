@@ -1,7 +1,9 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { OrderStatusSchema } from "#gen/shop/order/v1/order_service_pb.ts";
-import { stateNumber } from "#mesh/saga";
+import { OrderStatus } from "#gen/shop/order/v1/order_service_pb.ts";
 import type { OrderRecord } from "./repository.ts";
+
+// States are stored by the names that the generated enum has, too.
+const statuses = new Map<string, OrderStatus>(Object.entries(OrderStatus));
 
 /** The message of an order. */
 export function toOrder(record: OrderRecord) {
@@ -11,7 +13,7 @@ export function toOrder(record: OrderRecord) {
     userId,
     items: [...lines],
     total,
-    status: stateNumber(OrderStatusSchema, state),
+    status: statuses.get(state) ?? OrderStatus.UNSPECIFIED,
     reason,
     paymentMethod,
     shippingAddress,

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
 import { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactions_pb.ts";
 import { OrderErrorReasonSchema } from "#gen/shop/order/v1/order_errors_pb.ts";
+import { file_shop_order_v1_order_events as events } from "#gen/shop/order/v1/order_events_pb.ts";
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { readEnvironment, type ServiceConfig, variable } from "#mesh/config";
 import { implement } from "#mesh/rpc";
@@ -24,6 +25,7 @@ export function readOrderSettings(env?: NodeJS.ProcessEnv): OrderSettings {
 export function orderService(config: ServiceConfig, { deadlineMs }: OrderSettings = readOrderSettings()) {
   return createService({
     services: [OrderService],
+    events,
     reactions: OrderReactionService,
     reasons: OrderErrorReasonSchema,
     migrations: fileURLToPath(new URL("migrations", import.meta.url)),

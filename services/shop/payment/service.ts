@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { PaymentReactionService } from "#gen/shop/payment/reactions/v1/payment_reactions_pb.ts";
 import { PaymentErrorReasonSchema } from "#gen/shop/payment/v1/payment_errors_pb.ts";
+import { file_shop_payment_v1_payment_events as events } from "#gen/shop/payment/v1/payment_events_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import { readEnvironment, type ServiceConfig, variable } from "#mesh/config";
 import { implement } from "#mesh/rpc";
@@ -25,6 +26,7 @@ export function readPaymentSettings(env?: NodeJS.ProcessEnv): PaymentSettings {
 export function paymentService(config: ServiceConfig, settings: PaymentSettings = readPaymentSettings()) {
   return createService({
     services: [PaymentService],
+    events,
     reactions: PaymentReactionService,
     reasons: PaymentErrorReasonSchema,
     migrations: fileURLToPath(new URL("migrations", import.meta.url)),
