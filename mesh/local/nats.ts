@@ -1,13 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Part, StartError } from "#mesh/process";
-import { claimFolder } from "./claim-folder.ts";
+import { StartError } from "#mesh/process";
 import { findNatsServer, type NatsServerProgram, natsImage } from "./find-nats-server.ts";
+import { type LocalServer, localServer } from "./local-server.ts";
 import { natsConfig } from "./nats-config.ts";
 import { greets } from "./nats-ready.ts";
 import { type Blow, commandOf, endProcess, isRunning } from "./other-process.ts";
-import { freePort, portTaken, requireFreePort } from "./port.ts";
-import { type ServerCommand, type ServerProcess, startServer } from "./server-process.ts";
+import type { ServerCommand } from "./server-process.ts";
 
 /** How to run nats-server. */
 export interface LocalNatsOptions {
@@ -21,85 +20,32 @@ export interface LocalNatsOptions {
   say?: (line: string) => void;
 }
 
-/** A nats-server that runs beside this process. */
-export interface LocalNats extends Part {
-  /** Known once it has started, or at once when the port is given. */
-  readonly url: string;
-}
-
 const politeThenHard: readonly Blow[] = [
   ["SIGTERM", 5_000],
   ["SIGKILL", 1_000],
 ];
-const readyTimeoutMs = 60_000;
 
 /**
  * A real nats-server with JetStream, on 127.0.0.1 only. Looks for the program, and installs it where it may, before it
  * returns. `start` recovers from a predecessor that was killed; it throws a StartError for a port or a folder in use.
  */
-export async function localNats(options: LocalNatsOptions): Promise<LocalNats> {
+export async function localNats(options: LocalNatsOptions): Promise<LocalServer> {
   const program = await findNatsServer(options.say);
   const folder = resolve(options.folder);
-  const variable = options.portVariable ?? "HEDDLE_NATS_PORT";
-  let port = options.port ?? 0;
-  let release: (() => void) | undefined;
-  let server: ServerProcess | undefined;
-  let starting: Promise<void> | undefined;
-  let stopping = false;
-
-  async function bringUp(): Promise<void> {
-    release = claimFolder(folder);
-    await clearLeftovers(folder);
-    if (options.port) await requireFreePort(options.port, variable);
-    for (let attempt = 1; !stopping; attempt++) {
-      // A second start keeps the port, for those who know the URL already.
-      if (attempt > 1 || !port) port = options.port || (await freePort());
-      server = await startServer(serverCommand(program, folder, port));
-      writeFileSync(join(folder, "pid"), String(server.pid));
-      if (await server.until(() => greets(port), readyTimeoutMs)) return;
-      if (stopping) return;
-      const taken = server.output().includes("address already in use");
-      // Another program may take a free port before the server does: then the next one.
-      if (taken && options.port) throw portTaken(port, variable);
-      if (!taken || attempt === 5) throw failure(folder, server);
-    }
-  }
-
-  async function tearDown(): Promise<void> {
-    await server?.end(politeThenHard);
-    if (server) rmSync(join(folder, "pid"), { force: true });
-    server = undefined;
-    release?.();
-    release = undefined;
-  }
-
-  async function start(): Promise<void> {
-    stopping = false;
-    starting = bringUp();
-    try {
-      await starting;
-    } catch (error) {
-      await tearDown();
-      throw error;
-    }
-  }
-
-  async function stop(): Promise<void> {
-    stopping = true;
-    await server?.end(politeThenHard);
-    // A start that is under way ends first, well or not: start itself throws its fault.
-    await starting?.catch(() => {});
-    await tearDown();
-  }
-
-  return {
+  return localServer({
     name: "nats",
-    start,
-    stop,
-    get url() {
-      return `nats://127.0.0.1:${port}`;
+    folder,
+    port: options.port ?? 0,
+    portVariable: options.portVariable ?? "HEDDLE_NATS_PORT",
+    blows: politeThenHard,
+    async prepare() {
+      await clearLeftovers(folder);
+      return (port) => serverCommand(program, folder, port);
     },
-  };
+    ready: greets,
+    diagnose: (output) => diagnose(output, folder),
+    url: (port) => `nats://127.0.0.1:${port}`,
+  });
 }
 
 function serverCommand(program: NatsServerProgram, folder: string, port: number): ServerCommand {
@@ -136,8 +82,9 @@ async function clearLeftovers(folder: string): Promise<void> {
   rmSync(file, { force: true });
 }
 
-function failure(folder: string, server: ServerProcess): StartError {
-  const lines = server.output().trim().split("\n");
+function diagnose(output: string, folder: string): "port taken" | StartError {
+  if (/address already in use|port is already allocated/.test(output)) return "port taken";
+  const lines = output.trim().split("\n");
   const why = lines.findLast((line) => /\[FTL\]|\[ERR\]|error/i.test(line)) ?? lines.at(-1);
   return new StartError(
     `nats-server does not start: ${why} (log: ${join(folder, "nats.log")})

@@ -64,7 +64,11 @@ export function draftData(home: string, user: User | undefined): DataDraft {
 /** Deletes a cluster, also one that lies elsewhere. Nothing may run on it. */
 export function deleteData(home: string): void {
   const path = join(home, "data");
-  if (existsSync(path)) rmSync(realpathSync(path), { recursive: true, force: true });
+  if (existsSync(path)) {
+    const folder = realpathSync(path);
+    rmSync(folder, { recursive: true, force: true });
+    rmSync(`${folder}.origin`, { force: true });
+  }
   rmSync(path, { recursive: true, force: true });
 }
 

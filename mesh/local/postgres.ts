@@ -2,14 +2,13 @@ import { execFile } from "node:child_process";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
-import { type Part, StartError } from "#mesh/process";
-import { claimFolder } from "./claim-folder.ts";
+import { StartError } from "#mesh/process";
+import { type LocalServer, localServer } from "./local-server.ts";
 import type { Blow } from "./other-process.ts";
-import { freePort, portTaken, requireFreePort } from "./port.ts";
 import { type PostgresBinaries, postgresBinaries } from "./postgres-binaries.ts";
 import { brokenData, clearLeftovers, draftData, findData } from "./postgres-data.ts";
 import { postgresUser, type User } from "./postgres-user.ts";
-import { type ServerCommand, type ServerProcess, startServer } from "./server-process.ts";
+import type { ServerCommand } from "./server-process.ts";
 
 /** How to run the embedded Postgres. */
 export interface LocalPostgresOptions {
@@ -23,12 +22,6 @@ export interface LocalPostgresOptions {
   durable?: boolean;
 }
 
-/** A Postgres that runs beside this process. */
-export interface LocalPostgres extends Part {
-  /** URL of its database "postgres", known once it has started, or at once when the port is given. */
-  readonly url: string;
-}
-
 const fastThenHard: readonly Blow[] = [
   ["SIGINT", 5_000],
   ["SIGQUIT", 3_000],
@@ -40,67 +33,23 @@ const fastThenHard: readonly Blow[] = [
  * password. Works as root too. `start` makes the cluster when there is none, and recovers from a predecessor that was
  * killed; it throws a StartError for a port in use, a folder in use, and data that Postgres cannot use.
  */
-export function localPostgres(options: LocalPostgresOptions): LocalPostgres {
+export function localPostgres(options: LocalPostgresOptions): LocalServer {
   const folder = resolve(options.folder);
-  let port = options.port ?? 0;
-  let release: (() => void) | undefined;
-  let server: ServerProcess | undefined;
-  let starting: Promise<void> | undefined;
-  let stopping = false;
-
-  async function bringUp(): Promise<void> {
-    release = claimFolder(folder);
-    const cluster = await openCluster(folder);
-    if (options.port) await requireFreePort(options.port, variableOf(options));
-    for (let attempt = 1; !stopping; attempt++) {
-      // A second start keeps the port, for those who know the URL already.
-      if (attempt > 1 || !port) port = options.port || (await freePort());
-      server = await startServer(serverCommand(cluster, options, port));
-      if (await server.until(() => answers(urlOf(port)), readyTimeoutMs)) return;
-      const fault = stopping ? undefined : faultOf(server, folder);
-      // Another program may take a free port before Postgres does: then the next one.
-      if (fault === "port taken" && options.port) throw portTaken(port, variableOf(options));
-      if (fault instanceof Error || attempt === 5) throw fault;
-    }
-  }
-
-  async function tearDown(): Promise<void> {
-    await server?.end(fastThenHard);
-    server = undefined;
-    release?.();
-    release = undefined;
-  }
-
-  async function start(): Promise<void> {
-    stopping = false;
-    starting = bringUp();
-    try {
-      await starting;
-    } catch (error) {
-      await tearDown();
-      throw error;
-    }
-  }
-
-  async function stop(): Promise<void> {
-    stopping = true;
-    await server?.end(fastThenHard);
-    // A start that is under way ends first, well or not: start itself throws its fault.
-    await starting?.catch(() => {});
-    await tearDown();
-  }
-
-  return {
+  return localServer({
     name: "postgres",
-    start,
-    stop,
-    get url() {
-      return urlOf(port);
+    folder,
+    port: options.port ?? 0,
+    portVariable: options.portVariable ?? "HEDDLE_POSTGRES_PORT",
+    blows: fastThenHard,
+    async prepare() {
+      const cluster = await openCluster(folder);
+      return (port) => serverCommand(cluster, { folder, port, durable: options.durable ?? true });
     },
-  };
+    ready: (port) => answers(urlOf(port)),
+    diagnose: (output) => diagnose(output, folder),
+    url: urlOf,
+  });
 }
-
-const readyTimeoutMs = 60_000;
 
 /** A cluster on disk, and what runs it. */
 interface Cluster {
@@ -137,7 +86,11 @@ const initdbArgs = [
   "--no-instructions",
 ];
 
-function serverCommand({ data, user, binaries }: Cluster, options: LocalPostgresOptions, port: number): ServerCommand {
+function serverCommand(
+  { data, user, binaries }: Cluster,
+  options: { folder: string; port: number; durable: boolean },
+): ServerCommand {
+  const { folder, port, durable } = options;
   const settings = {
     listen_addresses: "127.0.0.1",
     port,
@@ -146,13 +99,13 @@ function serverCommand({ data, user, binaries }: Cluster, options: LocalPostgres
     lc_messages: "C",
     timezone: "UTC",
     log_timezone: "UTC",
-    ...(options.durable === false && { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
+    ...(!durable && { fsync: "off", synchronous_commit: "off", full_page_writes: "off" }),
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
   return {
     program: binaries.postgres,
     args: ["-D", data, ...flags],
-    logFile: join(resolve(options.folder), "postgres.log"),
+    logFile: join(folder, "postgres.log"),
     user,
   };
 }
@@ -170,18 +123,12 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Why a Postgres that ended did so. undefined: worth another attempt. */
-function faultOf(server: ServerProcess, folder: string): StartError | "port taken" | undefined {
-  const output = server.output();
+function diagnose(output: string, folder: string): "port taken" | "try again" | StartError {
   if (output.includes("Address already in use")) return "port taken";
   // The last processes of a killed predecessor are about to notice.
-  if (output.includes("pre-existing shared memory block")) return undefined;
+  if (output.includes("pre-existing shared memory block")) return "try again";
   const lines = output.match(/(?:FATAL|PANIC|ERROR): .*/g) ?? output.trim().split("\n").slice(-1);
   return brokenData(join(folder, "data"), `${lines.at(-1)} (log: ${join(folder, "postgres.log")})`);
-}
-
-function variableOf(options: LocalPostgresOptions): string {
-  return options.portVariable ?? "HEDDLE_POSTGRES_PORT";
 }
 
 function urlOf(port: number): string {

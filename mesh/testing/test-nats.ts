@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LocalNats, localNats } from "#mesh/local";
+import { type LocalServer, localNats } from "#mesh/local";
 
 /** A nats-server of a test's own. */
 export interface TestNats extends AsyncDisposable {
   readonly url: string;
   /** The server itself, to stop and start it in the middle of a test. It keeps its port and its streams. */
-  readonly server: LocalNats;
+  readonly server: LocalServer;
 }
 
 /** Starts an empty nats-server with JetStream on a free port. Use with `await using`. */

@@ -1,5 +1,5 @@
 // Runs once before all tests: one Postgres for all of them, and the installation of nats-server where it is missing.
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -15,6 +15,8 @@ export async function setup(project: TestProject): Promise<(() => Promise<void>)
     return undefined;
   }
   const folder = mkdtempSync(join(tmpdir(), "heddle-tests-"));
+  // Where root runs the tests, Postgres runs as another user, who has to reach its data.
+  chmodSync(folder, 0o755);
   const server = localPostgres({ folder, durable: false });
   await server.start();
   project.provide("postgresUrl", server.url);
