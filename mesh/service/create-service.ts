@@ -1,0 +1,113 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient } from "@connectrpc/connect";
+import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
+import type { ServiceConfig } from "#mesh/config";
+import { type Contract, type ContractSources, readContract } from "#mesh/contract";
+import { createDatabase, type Database, meshMigrations } from "#mesh/db";
+import { createEvents, type Outbox } from "#mesh/events";
+import { accessTokenVerifier, type KeySource, remoteKeys, serviceIdentity } from "#mesh/identity";
+import { group, type Part } from "#mesh/process";
+import { createMeshTransport, createRpcServer, type RpcService } from "#mesh/rpc";
+import { createSaga, type Participants, type ReactionHandlers, sagaMigrations } from "#mesh/saga";
+import { createLogger, type Logger } from "#mesh/telemetry";
+import { createChannels } from "./channels.ts";
+
+/** A running service: one database, one gRPC port, its reactions, timers and effects. */
+export interface Service extends Part {
+  readonly log: Logger;
+  /** host:port that it listens on, once it has started. */
+  readonly address: string;
+}
+
+/** What a service is made of. */
+export interface ServiceOptions<Reactions extends DescService> extends ContractSources {
+  readonly reactions?: Reactions;
+  readonly config: ServiceConfig;
+  /** Folder of the migrations of its own tables. */
+  readonly migrations: string;
+  /** Other times for timers of the contract, by rpc name, in milliseconds. */
+  readonly timers?: Readonly<Record<string, number>>;
+  /** Constructs what is the service's own from what the mesh gives it. */
+  build(parts: ServiceParts): ServiceBody<Reactions>;
+}
+
+/** What the mesh gives to a service. Nothing of it has started yet. */
+export interface ServiceParts {
+  readonly database: Database;
+  readonly outbox: Outbox;
+  readonly participants: Participants;
+  readonly log: Logger;
+  /** A typed client of a neighbour, at the address that the configuration names. */
+  client<S extends DescService>(service: S): Client<S>;
+}
+
+/** What a service gives to the mesh. */
+export interface ServiceBody<Reactions extends DescService> {
+  /** Implementations of the served contracts. */
+  readonly handlers: readonly RpcService[];
+  /** Handlers of its service of reactions. */
+  readonly reactions?: ReactionHandlers<Reactions>;
+  /** Further parts; they start after the database and stop before it. */
+  readonly parts?: readonly Part[];
+  /** Runs at each start, after the migrations and before anything is served. */
+  readonly seed?: (() => Promise<void>) | undefined;
+  /** Keys of access tokens, for the service that issues them. All others ask it. */
+  readonly keys?: KeySource;
+}
+
+/**
+ * Puts a service together from its contract: reads and checks the contract, connects outbox, reactions, timers and
+ * effects to the database and the broker, and serves its rpcs with policy, validation and errors.
+ * Throws a ContractError when the contract is at odds with itself. start() throws a StartError when the database cannot
+ * be reached or the port is taken; a broker that is away is waited for while calls are served.
+ */
+export function createService<Reactions extends DescService>(options: ServiceOptions<Reactions>): Service {
+  const { config } = options;
+  const contract = readContract(options);
+  const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
+  const identity = serviceIdentity(contract.name, config.meshSecret);
+  const channels = createChannels((address) => createMeshTransport({ address, identity }));
+  const database = createDatabase({
+    postgresUrl: config.postgresUrl,
+    name: databaseName(contract, config),
+    migrations: [meshMigrations, sagaMigrations, options.migrations],
+    poolSize: config.poolSize,
+    log,
+  });
+  const saga = createSaga({ contract, database, log, ...(options.timers && { timers: options.timers }) });
+  const events = createEvents({ contract, database, natsUrl: config.natsUrl, log, receive: saga.receive });
+  saga.connect(events);
+  const client = <S extends DescService>(service: S) =>
+    createClient(service, channels.transport(config.addressOf(service)));
+  const { outbox } = events;
+  const body = options.build({ database, outbox, participants: saga.participants, log, client });
+  if (body.reactions) saga.handle(body.reactions);
+  const keys = body.keys ?? remoteKeys(client(JsonWebKeyService));
+  const server = createRpcServer({
+    host: config.host,
+    port: config.port,
+    contract,
+    services: body.handlers,
+    tokens: accessTokenVerifier(keys),
+    identity,
+    log,
+    reflection: config.reflection,
+  });
+  const own = [...(body.parts ?? []), ...(body.seed ? [seeding(body.seed)] : [])];
+  return {
+    ...group(contract.name, [channels, database, ...own, events, saga.worker, server]),
+    log,
+    get address() {
+      return server.address;
+    },
+  };
+}
+
+function seeding(seed: () => Promise<void>): Part {
+  return { name: "seed", start: seed, async stop() {} };
+}
+
+/** "shop.order" lives in the database "shop_order", after the prefix that lets several meshes share a server. */
+function databaseName(contract: Contract, config: ServiceConfig): string {
+  return config.databasePrefix + contract.name.replaceAll(".", "_");
+}

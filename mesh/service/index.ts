@@ -1,0 +1,7 @@
+export {
+  createService,
+  type Service,
+  type ServiceBody,
+  type ServiceOptions,
+  type ServiceParts,
+} from "./create-service.ts";
