@@ -37,7 +37,7 @@ export interface Participants {
 /** Makes the commands of a contract. */
 export function createParticipants(engine: Engine): Participants {
   return {
-    command(method, key, decide) {
+    async command(method, key, decide) {
       const command = requireCommand(engine, method);
       const reception = { method, ...command, parkedIn: [] };
       return engine.database.transaction(async (tx) => {

@@ -40,7 +40,7 @@ async function attempt(engine: Engine, claim: Claim, stop: AbortSignal): Promise
   if (!contract) throw new Error(`${engine.contract.name} declares no effect ${claim.name}`);
   const signal = AbortSignal.any([stop, AbortSignal.timeout(contract.deadlineMs)]);
   const deadline = Date.now() + contract.deadlineMs;
-  const scope = laterScope({ ...claim, signal, deadline, requestId: `${engine.saga}/${claim.key}/${claim.name}` });
+  const scope = laterScope({ ...claim, signal, deadline, requestId: claim.key });
   return runInScope(scope, async () => {
     try {
       const outcome = await call(engine, { claim, contract, signal });

@@ -2,7 +2,7 @@ import type { Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import type { Bell } from "./bell.ts";
 
-/** One piece of work. Resolves with whether it did anything; never throws. */
+/** One piece of work. Resolves with whether it did anything; what it throws is logged. */
 export type Job = (signal: AbortSignal) => Promise<boolean>;
 
 /** What a pump finds when it looks for work. */
@@ -28,7 +28,7 @@ export interface PumpOptions {
 
 /** Longest sleep, in milliseconds: what other replicas have left behind is found after that. */
 const longestSleepMs = 1_000;
-/** Shortest sleep, in milliseconds: what is due may be in somebody else's hands. */
+/** Shortest sleep, in milliseconds. */
 const shortestSleepMs = 20;
 /** What aborted jobs get to let go, in milliseconds. */
 const abortGraceMs = 1_000;
@@ -42,17 +42,22 @@ export function createPump(options: PumpOptions): Part {
   let loop: Promise<void> | undefined;
 
   function run(job: Job): void {
-    const done = job(abort.signal)
-      .catch((error: unknown) => {
-        options.log.error({ err: error }, `${options.name} failed`);
-        return false;
-      })
-      .then((didSomething) => {
-        const wasFull = running.size === concurrency;
-        running.delete(done);
-        if (didSomething || wasFull) bell.ring();
-      });
+    const done = finish(job).then((findMore) => {
+      const wasFull = running.size === concurrency;
+      running.delete(done);
+      if (findMore === "yes" || (wasFull && findMore === "no")) bell.ring();
+    });
     running.add(done);
+  }
+
+  /** After an error the pump does not look again before it would have anyway: the fault may be there for longer. */
+  async function finish(job: Job): Promise<"yes" | "no" | "later"> {
+    try {
+      return (await job(abort.signal)) ? "yes" : "no";
+    } catch (error) {
+      options.log.error({ err: error }, `${options.name} failed, still trying`);
+      return "later";
+    }
   }
 
   async function findAndRun(): Promise<number> {

@@ -14,6 +14,9 @@ import { participant, timer } from "./schema.ts";
 import { laterScope } from "./trace.ts";
 import { transition } from "./transition.ts";
 
+/** When to look again while others hold all that is due, in milliseconds. */
+const heldMs = 250;
+
 type TimerRow = Pick<typeof timer.$inferSelect, "key" | "name" | "attempts" | "traceparent">;
 
 /** Makes the part that fires timers when they are due. Any number of replicas may run it. */
@@ -37,8 +40,8 @@ async function findDue(engine: Engine, limit: number, job: Found["jobs"][number]
     .orderBy(timer.dueAt)
     .limit(limit);
   const waits = rows.map(({ inMs }) => Math.ceil(Number(inMs)));
-  const next = waits.find((ms) => ms > 0);
-  return { jobs: waits.filter((ms) => ms <= 0).map(() => job), nextMs: next ?? (waits.length > 0 ? 0 : Infinity) };
+  const nextMs = waits.find((ms) => ms > 0) ?? (waits.length > 0 ? heldMs : Number.POSITIVE_INFINITY);
+  return { jobs: waits.filter((ms) => ms <= 0).map(() => job), nextMs };
 }
 
 /** Fires one due timer. False when there was none that nobody else held. */
@@ -49,7 +52,7 @@ async function fireNext(engine: Engine, signal: AbortSignal): Promise<boolean> {
       claimed = await lockDue(engine, tx);
       if (!claimed) return false;
       const row = claimed;
-      const scope = laterScope({ ...row, signal, requestId: `${engine.saga}/${row.key}/${row.name}` });
+      const scope = laterScope({ ...row, signal, requestId: row.key });
       await runInScope(scope, () => fire(engine, tx, row));
       return true;
     });
@@ -62,15 +65,20 @@ async function fireNext(engine: Engine, signal: AbortSignal): Promise<boolean> {
 
 /** Locks the participant first, as every step does: two that lock in the same order cannot wait for each other. */
 async function lockDue(engine: Engine, tx: Transaction): Promise<TimerRow | undefined> {
-  const [row] = await tx
-    .select({ key: timer.key, name: timer.name, attempts: timer.attempts, traceparent: timer.traceparent })
-    .from(timer)
-    .innerJoin(participant, and(eq(participant.saga, timer.saga), eq(participant.key, timer.key)))
-    .where(and(eq(timer.saga, engine.saga), inArray(timer.name, timerNames(engine)), lte(timer.dueAt, sql`now()`)))
-    .orderBy(timer.dueAt)
-    .limit(1)
-    .for("update", { of: participant, skipLocked: true });
-  return row;
+  const names = sql.param(timerNames(engine));
+  const [row] = await tx.execute<Record<keyof TimerRow, unknown>>(sql`
+    select armed.key, armed.name, armed.attempts, armed.traceparent
+    from ${timer} armed join ${participant} owner on owner.saga = armed.saga and owner.key = armed.key
+    where armed.saga = ${engine.saga} and armed.name = any(${names}::text[]) and armed.due_at <= now()
+    order by armed.due_at limit 1 for update of owner skip locked`);
+  return (
+    row && {
+      key: String(row.key),
+      name: String(row.name),
+      attempts: Number(row.attempts),
+      traceparent: typeof row.traceparent === "string" ? row.traceparent : null,
+    }
+  );
 }
 
 async function fire(engine: Engine, tx: Transaction, row: TimerRow): Promise<void> {
