@@ -1,0 +1,35 @@
+import { Code } from "@connectrpc/connect";
+import type { Logger } from "#mesh/telemetry";
+import type { Exchange } from "./exchange.ts";
+
+/** Status written for an answer that the client did not wait for. */
+const clientGone = 499;
+
+/**
+ * Writes one line when the exchange is over, however it ends. It names the route's template, never the raw path or
+ * the query, which hold what people typed.
+ */
+export function logWhenOver(exchange: Exchange, log: Logger): void {
+  const { request, response, method, notes, requestId, startedMs, trace } = exchange;
+  response.on("close", () => {
+    const finished = response.writableFinished;
+    log.info(
+      {
+        method,
+        route: notes.route ?? "none",
+        status: finished ? response.statusCode : clientGone,
+        code: notes.code === undefined ? undefined : Code[notes.code],
+        durationMs: round(performance.now() - startedMs),
+        upstreamMs: notes.upstreamMs === undefined ? undefined : round(notes.upstreamMs),
+        requestId,
+        traceId: trace.traceId,
+        peer: request.socket.remoteAddress,
+      },
+      "request",
+    );
+  });
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,124 @@
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
+import { badField } from "./edge-error.ts";
+import { nearestName } from "./nearest-name.ts";
+import { decodeQueryPart } from "./percent.ts";
+import { claimOneof, fieldText, findRequestField, holderOf, type RequestField } from "./request-field.ts";
+import type { TextReader } from "./scalar-text.ts";
+import { hasNamedFields } from "./well-known-text.ts";
+
+/** Sets fields of the request from a raw query string without its "?". */
+export type BindQuery = (request: ReflectMessage, query: string) => void;
+
+/** What of the request other parts of the route bind. */
+export interface QueryLimits {
+  /** Paths of the fields in the path, proto spelling. */
+  readonly pathFields: ReadonlySet<string>;
+  /** "" for no body, "*" for all that is left, else a field. */
+  readonly body: string;
+}
+
+interface Target extends RequestField {
+  readonly reader: TextReader;
+}
+
+const mostParameters = 1_000;
+const mostTargets = 500;
+
+// Added to links by mail programs and advertisements: never meant for an API, and harmless.
+const trackingPattern = /^(?:utm_[a-z]+|gclid|fbclid|msclkid|mc_[ce]id)$/;
+
+/**
+ * Compiles the binding of query parameters: names as in the proto or in JSON, dots lead into messages, a name repeats
+ * for a repeated field. Refused with 400: unknown names (except tracking parameters), fields that belong to the path
+ * or the body, singular fields given twice, maps and messages without a textual form.
+ */
+export function compileQuery(request: DescMessage, limits: QueryLimits): BindQuery {
+  const targets = new Map<string, Target>();
+
+  function targetOf(name: string): Target {
+    const known = targets.get(name);
+    if (known) return known;
+    const target = resolve(request, limits, name);
+    // A recursive message has endlessly many names; the memory for them ends here.
+    if (targets.size < mostTargets) targets.set(name, target);
+    return target;
+  }
+
+  return (message, query) => {
+    if (query === "") return;
+    const seen = new Set<string>();
+    for (const [name, text] of parseQuery(query)) {
+      if (trackingPattern.test(name)) continue;
+      const target = targetOf(name);
+      const repeated = seen.has(target.path);
+      seen.add(target.path);
+      setFromQuery(message, target, text, repeated);
+    }
+  };
+}
+
+/** Splits a raw query string into decoded names and values. Throws 400 for broken escapes and too many parameters. */
+export function parseQuery(query: string): [name: string, value: string][] {
+  const parts = query.split("&").filter((part) => part !== "");
+  if (parts.length > mostParameters) throw badField("query", "", `more than ${mostParameters} parameters`);
+  return parts.map((part) => {
+    const equals = part.indexOf("=");
+    if (equals < 0) return [decodeQueryPart(part), ""];
+    return [decodeQueryPart(part.slice(0, equals)), decodeQueryPart(part.slice(equals + 1))];
+  });
+}
+
+function setFromQuery(request: ReflectMessage, target: Target, text: string, repeated: boolean): void {
+  const { field, path, reader } = target;
+  const value = reader.read(text);
+  if (value === undefined) throw badField("query", path, `expected ${reader.expected}, got "${text}"`);
+  const holder = holderOf(request, target, "query");
+  if (field.fieldKind === "list") {
+    holder.get(field).add(value);
+    return;
+  }
+  if (repeated) throw badField("query", path, "is given more than once");
+  claimOneof(holder, field, path, "query");
+  holder.set(field, value);
+}
+
+function resolve(request: DescMessage, limits: QueryLimits, name: string): Target {
+  if (limits.body === "*") throw badField("query", name, "this route takes everything from path and body");
+  const found = findRequestField(request, name);
+  if (found === undefined) throw badField("query", name, `no such parameter${hint(request, limits, name)}`);
+  if (limits.pathFields.has(found.path)) throw badField("query", found.path, "is given by the path");
+  if (isBodyField(found, limits)) throw badField("query", found.path, `"${limits.body}" is the body of this route`);
+  const reader = fieldText(found.field);
+  if (reader === undefined) throw badField("query", found.path, "has no form as one parameter; name its fields");
+  return { ...found, reader };
+}
+
+function isBodyField({ path }: RequestField, { body }: QueryLimits): boolean {
+  return body !== "" && path.split(".", 1)[0] === body;
+}
+
+function hint(request: DescMessage, limits: QueryLimits, name: string): string {
+  const known = parameterNames(request, limits);
+  const near = nearestName(name, known);
+  if (near !== undefined) return `; did you mean "${near}"?`;
+  return known.length === 0 ? "; this route takes none" : `; known are ${known.slice(0, 10).join(", ")}`;
+}
+
+/** Names that a route takes, in JSON spelling, one message deep. */
+function parameterNames(request: DescMessage, { pathFields, body }: QueryLimits): string[] {
+  return request.fields
+    .filter(({ name }) => name !== body)
+    .flatMap((field) => [{ field, name: field.jsonName, path: field.name }, ...nestedNames(field)])
+    .filter(({ field, path }) => !pathFields.has(path) && fieldText(field) !== undefined)
+    .map(({ name }) => name);
+}
+
+function nestedNames(parent: DescField): { field: DescField; name: string; path: string }[] {
+  if (parent.fieldKind !== "message" || !hasNamedFields(parent.message)) return [];
+  return parent.message.fields.map((field) => ({
+    field,
+    name: `${parent.jsonName}.${field.jsonName}`,
+    path: `${parent.name}.${field.name}`,
+  }));
+}

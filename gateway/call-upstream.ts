@@ -1,0 +1,95 @@
+import type { DescMethodStreaming, DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
+import type { StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
+import { runInScope, type Scope } from "#mesh/scope";
+import type { Exchange } from "./exchange.ts";
+
+/** A contract and who serves it. */
+export interface Upstream {
+  readonly service: DescService;
+  /** host:port. */
+  readonly address: string;
+}
+
+/** A channel to one address. */
+export type UpstreamTransport = Transport & { close?(): void };
+
+/** Channels to everything that is behind the gateway. */
+export interface Upstreams {
+  readonly list: readonly Upstream[];
+  /** The channel of a service, which passes on whose call it is. */
+  channel(service: DescService): Transport;
+  /** The channel for the gateway's own calls, in nobody's name. */
+  ownChannel(address: string): Transport;
+  close(): void;
+}
+
+/** Opens a channel; `forwardUser` passes the user's Authorization header on. */
+export type OpenChannel = (address: string, forwardUser: boolean) => UpstreamTransport;
+
+/** Opens one channel of each kind to each address. */
+export function createUpstreams(list: readonly Upstream[], open: OpenChannel): Upstreams {
+  const addresses = [...new Set(list.map(({ address }) => address))];
+  const forwarding = new Map(addresses.map((address) => [address, open(address, true)]));
+  const own = new Map(addresses.map((address) => [address, open(address, false)]));
+  const byService = new Map(list.map(({ service, address }) => [service.typeName, forwarding.get(address)]));
+  return {
+    list,
+    channel: (service) => known(byService.get(service.typeName), service.typeName),
+    ownChannel: (address) => known(own.get(address), address),
+    close() {
+      for (const channel of [...forwarding.values(), ...own.values()]) channel.close?.();
+    },
+  };
+}
+
+/** What of a request goes on to the service: who calls, until when, and under which trace and id. */
+export function scopeOf({ signal, trace, requestId, request }: Exchange, timeoutMs: number): Scope {
+  const { authorization } = request.headers;
+  return { signal, trace, requestId, authorization, deadline: Date.now() + timeoutMs };
+}
+
+/**
+ * Calls a unary method within the request's scope and notes how long it took. Of the client's headers only the
+ * language is passed on: nothing that a service would take for the mesh's own word.
+ */
+export async function callUnary(
+  exchange: Exchange,
+  transport: Transport,
+  call: { readonly method: DescMethodUnary; readonly message: Message; readonly timeoutMs: number },
+): Promise<UnaryResponse> {
+  const { method, message, timeoutMs } = call;
+  const startedMs = performance.now();
+  try {
+    return await runInScope(scopeOf(exchange, timeoutMs), () =>
+      transport.unary(method, exchange.signal, timeoutMs, forwardedHeaders(exchange), message),
+    );
+  } finally {
+    exchange.notes.upstreamMs = performance.now() - startedMs;
+  }
+}
+
+/** Calls a streaming method within the request's scope. */
+export function callStream(
+  exchange: Exchange,
+  transport: Transport,
+  call: {
+    readonly method: DescMethodStreaming;
+    readonly messages: AsyncIterable<Message>;
+    readonly timeoutMs: number;
+  },
+): Promise<StreamResponse> {
+  const { method, messages, timeoutMs } = call;
+  return runInScope(scopeOf(exchange, timeoutMs), () =>
+    transport.stream(method, exchange.signal, timeoutMs, forwardedHeaders(exchange), messages),
+  );
+}
+
+function forwardedHeaders({ request }: Exchange): Record<string, string> | undefined {
+  const language = request.headers["accept-language"];
+  return language === undefined ? undefined : { "accept-language": language };
+}
+
+function known<T>(channel: T | undefined, name: string): T {
+  if (channel === undefined) throw new TypeError(`no channel to ${name}`);
+  return channel;
+}

@@ -1,0 +1,65 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
+import { readEnvironment, readServiceConfig, variable } from "#mesh/config";
+
+/** What the gateway's process takes from its environment. Frozen. */
+export interface GatewayConfig {
+  /** Address to listen on. */
+  readonly host: string;
+  /** Port to listen on; 0 takes a free one. */
+  readonly port: number;
+  /** The secret that all services share. */
+  readonly meshSecret: string;
+  readonly logLevel: string;
+  readonly logFormat: "json" | "pretty";
+  /** Origins whose pages may call, "*" for all. */
+  readonly corsOrigins: readonly string[];
+  /** Largest request body or message, in bytes. */
+  readonly maxBodyBytes: number;
+  /** How long requests may still run when stopping, in milliseconds. */
+  readonly drainTimeoutMs: number;
+  /** host:port of a service, as services read it. */
+  addressOf(service: DescService): string;
+}
+
+const origin = /^(?:\*|https?:\/\/[^\s/,]+)$/;
+
+const shape = {
+  GATEWAY_PORT: variable.port(8080).describe("port of the gateway"),
+  GATEWAY_CORS_ORIGINS: variable
+    .text("")
+    .refine(
+      (value) => originsOf(value).every((each) => origin.test(each)),
+      'must be origins such as "https://shop.example"',
+    )
+    .describe('origins whose pages may call, with commas between, or "*"'),
+  GATEWAY_MAX_BODY_BYTES: variable
+    .wholeNumber(4 * 1024 * 1024, { min: 1_024, max: 1024 * 1024 * 1024 })
+    .describe("largest request body in bytes"),
+  GATEWAY_DRAIN_TIMEOUT: variable.durationMs(10_000).describe("how long requests may still run when stopping"),
+};
+
+/** Reads the gateway's configuration. Throws a ConfigurationError that lists every fault. */
+export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
+  const read = readEnvironment(shape, env);
+  // What all processes of a mesh read alike comes from where they read it.
+  const { host, meshSecret, logLevel, logFormat, addressOf } = readServiceConfig(IdentityService, env);
+  return Object.freeze({
+    host,
+    meshSecret,
+    logLevel,
+    logFormat,
+    addressOf,
+    port: read.GATEWAY_PORT,
+    corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
+    maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,
+    drainTimeoutMs: read.GATEWAY_DRAIN_TIMEOUT,
+  });
+}
+
+function originsOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((each) => each.trim())
+    .filter((each) => each !== "");
+}

@@ -1,0 +1,34 @@
+import { create } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { BadRequestSchema } from "#gen/google/rpc/error_details_pb.ts";
+
+/** Where a refused value came from. */
+export type Source = "path" | "query" | "body" | "header";
+
+/**
+ * A refusal that the gateway itself makes. It carries the HTTP status where the code alone would not name it
+ * (405, 413, 415), and headers that belong to the answer, such as Allow.
+ */
+export class EdgeError extends ConnectError {
+  readonly status: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(message: string, code: Code, answer: { status?: number; headers?: Record<string, string> } = {}) {
+    super(message, code);
+    this.status = answer.status;
+    this.headers = answer.headers ?? {};
+  }
+}
+
+/**
+ * A value that cannot be bound to the request: 400 with google.rpc.BadRequest. `field` is the path of the request
+ * field in its proto spelling, `description` says why, and the source is put in front of it.
+ */
+export function badField(source: Source, field: string, description: string): EdgeError {
+  const error = new EdgeError(field === "" ? description : `${field}: ${description}`, Code.InvalidArgument);
+  error.details.push({
+    desc: BadRequestSchema,
+    value: create(BadRequestSchema, { fieldViolations: [{ field, description: `${source}: ${description}` }] }),
+  });
+  return error;
+}

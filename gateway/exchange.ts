@@ -1,0 +1,86 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { MethodPolicy } from "#mesh/contract";
+import { childTrace, newTrace, parseTraceparent, type TraceContext } from "#mesh/telemetry";
+
+/** One HTTP request and its answer, with what the gateway knows about it. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** HTTP method in capitals. */
+  readonly method: string;
+  /** Raw path, still percent-encoded, and raw query without "?". */
+  readonly path: string;
+  readonly query: string;
+  /** From the client where it is well-formed, else new. */
+  readonly requestId: string;
+  readonly trace: TraceContext;
+  /** performance.now() at the start. */
+  readonly startedMs: number;
+  /** Aborts when the client goes away before the answer is complete. */
+  readonly signal: AbortSignal;
+  /** What the access log says besides. */
+  readonly notes: Notes;
+}
+
+/** Filled in along the way. */
+export interface Notes {
+  /** Template of the route, or path of the rpc; never a path that a client made up. */
+  route?: string;
+  code?: Code;
+  upstreamMs?: number;
+}
+
+const requestIdPattern = /^[\w.:/+=-]{1,128}$/;
+
+/** Begins an exchange: names it, traces it and watches for the client to go away. */
+export function beginExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+  const startedMs = performance.now();
+  const [path, query] = splitTarget(request.url ?? "/");
+  const given = headerOf(request, "x-request-id");
+  const requestId = given !== undefined && requestIdPattern.test(given) ? given : randomUUID();
+  const parent = parseTraceparent(headerOf(request, "traceparent"));
+  const controller = new AbortController();
+  response.on("close", () => {
+    if (!response.writableFinished) controller.abort(new ConnectError("the client went away", Code.Canceled));
+  });
+  response.setHeader("X-Request-Id", requestId);
+  return {
+    request,
+    response,
+    method: request.method ?? "GET",
+    path,
+    query,
+    requestId,
+    trace: parent ? childTrace(parent) : newTrace(),
+    startedMs,
+    signal: controller.signal,
+    notes: {},
+  };
+}
+
+/** Returns a header's value, the first of several. */
+export function headerOf(request: IncomingMessage, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/**
+ * How long the call may take from now, in milliseconds: the method's policy, or less where the client has asked for
+ * less and used up part of it. Throws DeadlineExceeded when nothing is left.
+ */
+export function remainingMs({ startedMs }: Exchange, policy: MethodPolicy, askedMs: number | undefined): number {
+  if (askedMs === undefined) return policy.deadlineMs;
+  const left = Math.floor(askedMs - (performance.now() - startedMs));
+  if (left <= 0) throw new ConnectError("the client's deadline has passed", Code.DeadlineExceeded);
+  return Math.min(left, policy.deadlineMs);
+}
+
+/** Splits a request target; the absolute form of RFC 9112 section 3.2.2 loses scheme and authority. */
+function splitTarget(target: string): [path: string, query: string] {
+  const origin = target.startsWith("/") ? target : target.replace(/^https?:\/\/[^/?]*/i, "");
+  const mark = origin.indexOf("?");
+  const path = mark < 0 ? origin : origin.slice(0, mark);
+  return [path === "" ? "/" : path, mark < 0 ? "" : origin.slice(mark + 1)];
+}

@@ -1,0 +1,85 @@
+import { type DescField, type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { isFieldError } from "@bufbuild/protobuf/reflect";
+import { hasNamedFields } from "./well-known-text.ts";
+
+/** Where a JSON value does not fit its message, and why. */
+export interface JsonFault {
+  /** Path in proto spelling, such as "items[1].quantity"; "" for the value itself. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+// Every level parses what lies below it again, so the search stops where it would cost more than the answer is worth.
+const deepestLevel = 10;
+
+/**
+ * Finds the field that makes `fromJson` fail, by parsing each part alone. Only for a value that has been refused:
+ * the cost is that of a few more parses.
+ */
+export function findJsonFault(
+  message: DescMessage,
+  json: JsonValue,
+  refusal: unknown,
+  levels = deepestLevel,
+): JsonFault {
+  return inMessage(message, json, { path: "", levels }) ?? { path: "", reason: reasonOf(refusal) };
+}
+
+interface Place {
+  readonly path: string;
+  readonly levels: number;
+}
+
+function inMessage(message: DescMessage, json: JsonValue, place: Place): JsonFault | undefined {
+  if (!isObject(json) || !hasNamedFields(message) || place.levels === 0) return undefined;
+  for (const [key, value] of Object.entries(json)) {
+    const field = message.fields.find(({ name, jsonName }) => name === key || jsonName === key);
+    const refusal = field && refusalOf(message, { [key]: value });
+    if (field && refusal !== undefined) return inField(field, value, refusal, below(place, field.name));
+  }
+  return undefined;
+}
+
+function inField(field: DescField, json: JsonValue, refusal: unknown, place: Place): JsonFault {
+  const deeper =
+    field.fieldKind === "list"
+      ? inList(field, json, place)
+      : field.fieldKind === "message" && inMessage(field.message, json, place);
+  return deeper || { path: place.path, reason: reasonOf(refusal) };
+}
+
+function inList(field: DescField & { fieldKind: "list" }, json: JsonValue, place: Place): JsonFault | undefined {
+  if (!Array.isArray(json)) return undefined;
+  for (const [index, item] of json.entries()) {
+    const refusal = refusalOf(field.parent, { [field.name]: [item] });
+    if (refusal === undefined) continue;
+    const at = { ...place, path: `${place.path}[${index}]` };
+    const deeper = field.listKind === "message" ? inMessage(field.message, item, at) : undefined;
+    return deeper ?? { path: at.path, reason: reasonOf(refusal) };
+  }
+  return undefined;
+}
+
+function refusalOf(message: DescMessage, json: JsonValue): unknown {
+  try {
+    fromJson(message, json, { ignoreUnknownFields: true });
+    return undefined;
+  } catch (refusal) {
+    return refusal;
+  }
+}
+
+/** The reason alone, without the parser's words about where it was. */
+function reasonOf(refusal: unknown): string {
+  if (!(refusal instanceof Error)) return String(refusal);
+  if (isFieldError(refusal.cause)) return refusal.cause.message;
+  return refusal.message.replace(/^cannot decode .*? from JSON:? /s, "");
+}
+
+function below(place: Place, name: string): Place {
+  return { path: place.path === "" ? name : `${place.path}.${name}`, levels: place.levels - 1 };
+}
+
+function isObject(json: JsonValue): json is { [key: string]: JsonValue } {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}

@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { EdgeError } from "./edge-error.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** How much of a body that nobody wants is read on, so that a client that is still sending gets to see its answer. */
+const discardedBytes = 16 * 1024 * 1024;
+const discardedMs = 5_000;
+
+/**
+ * Reads a whole body, undefined for none. Throws 413 as soon as it is known to be above `limitBytes`, which with a
+ * Content-Length is before the first byte, and 415 for a content type other than JSON or for a compressed body.
+ */
+export async function readJsonBody({ request, response }: Exchange, limitBytes: number): Promise<Buffer | undefined> {
+  const length = request.headers["content-length"];
+  if (length === "0" || (length === undefined && request.headers["transfer-encoding"] === undefined)) return undefined;
+  if (Number(length ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  checkMediaType(request);
+  sendContinue(request, response);
+  return collect(request, limitBytes);
+}
+
+/** Tells a client that waits for it ("Expect: 100-continue") to send its body. */
+export function sendContinue(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.expect !== undefined) response.writeContinue();
+}
+
+/**
+ * Reads and drops what is left of a request whose answer has been sent, up to 16 MiB and 5 s; then the connection is
+ * cut. Closing at once would reset the connection, and the client might never see the answer.
+ */
+export function discardRest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  let left = discardedBytes;
+  const timer = setTimeout(() => request.destroy(), discardedMs);
+  request.on("data", (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) request.destroy();
+  });
+  request.on("close", () => clearTimeout(timer));
+  request.on("end", () => clearTimeout(timer));
+  request.resume();
+}
+
+function checkMediaType({ headers, method }: IncomingMessage): void {
+  const accept = { [method === "PATCH" ? "Accept-Patch" : "Accept-Post"]: "application/json" };
+  const type = headers["content-type"];
+  const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(type ?? "")?.[1]?.toLowerCase() ?? "utf-8";
+  if ((type !== undefined && !/^application\/json\s*(?:;|$)/i.test(type)) || !/^utf-?8$/.test(charset)) {
+    throw new EdgeError(`the body must be application/json in UTF-8, not "${type}"`, Code.InvalidArgument, {
+      status: 415,
+      headers: accept,
+    });
+  }
+  const encoding = headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") {
+    throw new EdgeError(`content encoding "${encoding}" is not taken`, Code.InvalidArgument, {
+      status: 415,
+      headers: { "Accept-Encoding": "identity" },
+    });
+  }
+}
+
+function collect(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const onData = (chunk: Buffer) => {
+    size += chunk.length;
+    chunks.push(chunk);
+    if (size <= limitBytes) return;
+    request.off("data", onData);
+    request.pause();
+    reject(tooLarge(limitBytes));
+  };
+  request.on("data", onData);
+  request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+  request.on("error", () => reject(goneAway()));
+  request.on("close", () => reject(goneAway()));
+  return promise;
+}
+
+function goneAway(): ConnectError {
+  return new ConnectError("the client went away", Code.Canceled);
+}
+
+function tooLarge(limitBytes: number): EdgeError {
+  return new EdgeError(`the body is larger than ${limitBytes} bytes`, Code.ResourceExhausted, { status: 413 });
+}

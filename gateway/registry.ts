@@ -1,0 +1,15 @@
+import { createRegistry, type DescFile, type DescService, type Registry } from "@bufbuild/protobuf";
+import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.ts";
+
+/** All messages that the services' files know, with google.rpc's error details: what an Any may hold. */
+export function createMessageRegistry(services: readonly DescService[]): Registry {
+  const files = new Set<DescFile>();
+  const add = (file: DescFile) => {
+    if (files.has(file)) return;
+    files.add(file);
+    for (const dependency of file.dependencies) add(dependency);
+  };
+  add(file_google_rpc_error_details);
+  for (const service of services) add(service.file);
+  return createRegistry(...files);
+}

@@ -1,0 +1,71 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  create,
+  createFileRegistry,
+  type DescMessage,
+  type DescService,
+  type FileRegistry,
+  fromBinary,
+  type MessageInitShape,
+  setExtension,
+} from "@bufbuild/protobuf";
+import { type FileDescriptorSet, FileDescriptorSetSchema, MethodOptionsSchema } from "@bufbuild/protobuf/wkt";
+import { http } from "#gen/google/api/annotations_pb.ts";
+import { HttpRuleSchema } from "#gen/google/api/http_pb.ts";
+import { PolicySchema, policy } from "#gen/heddle/v1/policy_pb.ts";
+
+const buf = fileURLToPath(new URL("../node_modules/.bin/buf", import.meta.url));
+
+/** Options of a method of a contract that exists only in a test. */
+export interface MethodOptionsInit {
+  readonly policy: MessageInitShape<typeof PolicySchema>;
+  readonly http?: MessageInitShape<typeof HttpRuleSchema>;
+}
+
+/**
+ * Compiles the text of one proto file, which may import google/protobuf, into descriptors without generated code.
+ * `methods` adds options to rpcs by their name.
+ */
+export function compileContract(text: string, methods: Readonly<Record<string, MethodOptionsInit>> = {}): FileRegistry {
+  const folder = mkdtempSync(join(tmpdir(), "gateway-contract-"));
+  try {
+    const file = join(folder, "contract/test/v1/test.proto");
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+    const image = execFileSync(buf, ["build", folder, "--as-file-descriptor-set", "-o", "-"]);
+    const set = fromBinary(FileDescriptorSetSchema, image);
+    addOptions(set, methods);
+    return createFileRegistry(set);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Returns a message of the registry; throws when there is none of that name. */
+export function messageOf(registry: FileRegistry, typeName: string): DescMessage {
+  const message = registry.getMessage(typeName);
+  if (message === undefined) throw new Error(`no message ${typeName}`);
+  return message;
+}
+
+/** Returns a service of the registry; throws when there is none of that name. */
+export function serviceOf(registry: FileRegistry, typeName: string): DescService {
+  const service = registry.getService(typeName);
+  if (service === undefined) throw new Error(`no service ${typeName}`);
+  return service;
+}
+
+function addOptions(set: FileDescriptorSet, methods: Readonly<Record<string, MethodOptionsInit>>): void {
+  const declared = set.file.flatMap(({ service }) => service).flatMap(({ method }) => method);
+  for (const method of declared) {
+    const init = methods[method.name];
+    if (init === undefined) continue;
+    method.options ??= create(MethodOptionsSchema);
+    setExtension(method.options, policy, create(PolicySchema, init.policy));
+    if (init.http) setExtension(method.options, http, create(HttpRuleSchema, init.http));
+  }
+}

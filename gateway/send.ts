@@ -1,0 +1,27 @@
+import type { Registry } from "@bufbuild/protobuf";
+import { errorAnswer, toConnectError } from "./error-status.ts";
+import type { Exchange } from "./exchange.ts";
+
+/** Sends a complete answer. `body` is JSON text; undefined sends none. */
+export function send(
+  { response }: Exchange,
+  status: number,
+  headers: Readonly<Record<string, string | number>>,
+  body?: string,
+): void {
+  if (response.headersSent || response.destroyed) return;
+  if (body === undefined) {
+    response.writeHead(status, headers).end();
+    return;
+  }
+  const type = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+  response.writeHead(status, { ...type, ...headers }).end(body);
+}
+
+/** Sends an error as google.rpc.Status with its HTTP status. Does nothing when an answer has begun. */
+export function sendError(exchange: Exchange, thrown: unknown, registry: Registry): void {
+  const error = toConnectError(thrown, exchange.requestId);
+  exchange.notes.code = error.code;
+  const answer = errorAnswer(error, registry, exchange.request.headers.authorization !== undefined);
+  send(exchange, answer.status, answer.headers, answer.body);
+}

@@ -1,0 +1,85 @@
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Part, StartError } from "#mesh/process";
+
+/** An HTTP/1.1 server that stops gently. */
+export type HttpPart = Part & {
+  /** http://host:port once it has started. */
+  readonly url: string;
+  /** Whether `stop` has begun. */
+  readonly stopping: boolean;
+};
+
+/** Where to listen, and who answers. */
+export interface ServeOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Name of the variable that sets the port, for the message when it is in use. */
+  readonly portVariable: string;
+  readonly listener: RequestListener;
+  /** How long requests may still run when stopping, in milliseconds. */
+  readonly drainTimeoutMs: number;
+}
+
+// A slow client holds a socket at most this long for its headers, and for its whole request.
+const headersTimeoutMs = 20_000;
+const requestTimeoutMs = 120_000;
+
+/** Creates the server. `stop` takes no new connections, lets running requests end, then cuts the rest. */
+export function createHttpPart(options: ServeOptions): HttpPart {
+  const { host, port, listener, drainTimeoutMs } = options;
+  let stopping = false;
+  const server = createServer({ headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs });
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    if (stopping) response.shouldKeepAlive = false;
+    listener(request, response);
+  };
+  server.on("request", answer);
+  // The listener decides whether the client may go on; without this, Node would say yes before anyone looked.
+  server.on("checkContinue", answer);
+  return {
+    name: "http",
+    get url() {
+      return urlOf(host, server.address());
+    },
+    get stopping() {
+      return stopping;
+    },
+    async start() {
+      stopping = false;
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      server.once("error", (error) => reject(startFault(error, options)));
+      server.listen(port, host, resolve);
+      await promise;
+    },
+    async stop() {
+      stopping = true;
+      if (!server.listening) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
+      server.close(() => resolve());
+      await promise;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function startFault(error: NodeJS.ErrnoException, { host, port, portVariable }: ServeOptions): Error {
+  if (error.code === "EADDRINUSE") {
+    return new StartError(`Port ${port} on ${host} is in use. Stop what uses it, or set ${portVariable} to another.`);
+  }
+  if (error.code === "EADDRNOTAVAIL" || error.code === "ENOTFOUND") {
+    return new StartError(`This machine has no address "${host}". Set HEDDLE_HOST to one that it has.`);
+  }
+  if (error.code === "EACCES") return new StartError(`Port ${port} needs privileges. Set ${portVariable} to another.`);
+  return error;
+}
+
+function urlOf(host: string, address: AddressInfo | string | null): string {
+  if (address === null || typeof address === "string") return "";
+  // "Every address" is no address to call.
+  const reachable =
+    host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
+  return `http://${reachable}:${address.port}`;
+}

@@ -1,0 +1,23 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
+import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
+import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
+import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
+import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
+import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
+import type { Upstream } from "./call-upstream.ts";
+
+/** Contracts at the edge, each with the one whose process serves it. */
+const served: readonly { readonly service: DescService; readonly at: DescService }[] = [
+  { service: IdentityService, at: IdentityService },
+  { service: JsonWebKeyService, at: IdentityService },
+  { service: CatalogService, at: CatalogService },
+  { service: InventoryService, at: InventoryService },
+  { service: OrderService, at: OrderService },
+  { service: PaymentService, at: PaymentService },
+];
+
+/** The contracts that the gateway serves, with the addresses of their processes. */
+export function edgeServices(config: { addressOf(service: DescService): string }): Upstream[] {
+  return served.map(({ service, at }) => ({ service, address: config.addressOf(at) }));
+}

@@ -1,0 +1,89 @@
+import type { Registry } from "@bufbuild/protobuf";
+import { Code, type Transport } from "@connectrpc/connect";
+import type { Gate } from "./authenticate.ts";
+import { callStream, callUnary, type Upstreams } from "./call-upstream.ts";
+import { EdgeError } from "./edge-error.ts";
+import { type Exchange, remainingMs } from "./exchange.ts";
+import { isServerStreaming, isUnary } from "./method-kind.ts";
+import { readJsonBody } from "./read-body.ts";
+import type { Route, RouteTable } from "./route-table.ts";
+import { send } from "./send.ts";
+import { answerStream } from "./stream-answer.ts";
+import { readTimeout } from "./timeout.ts";
+
+/** What REST needs. */
+export interface TranscoderOptions {
+  readonly table: RouteTable;
+  readonly gate: Gate;
+  readonly upstreams: Upstreams;
+  readonly registry: Registry;
+  /** Largest body, in bytes. */
+  readonly maxBodyBytes: number;
+}
+
+/** Answers a request by the rules of google.api.http. What it throws is the answer's error. */
+export type Transcode = (exchange: Exchange) => Promise<void>;
+
+/** Creates the REST side: match the raw path, admit the caller, read the body, bind, call, print. */
+export function createTranscoder(options: TranscoderOptions): Transcode {
+  const { table, gate, upstreams, maxBodyBytes } = options;
+  return async (exchange) => {
+    const { request } = exchange;
+    const { route, values } = findRoute(table, exchange);
+    const { policy } = route;
+    exchange.notes.route = route.template.text;
+    await gate(request.headers.authorization, policy);
+    const askedMs = readTimeout(request.headers);
+    const body = route.readsBody ? await readJsonBody(exchange, maxBodyBytes) : undefined;
+    const message = route.bind({ values, query: exchange.query, body });
+    const call = { message, timeoutMs: remainingMs(exchange, policy, askedMs) };
+    await answer(exchange, route, { ...call, transport: upstreams.channel(policy.method.parent), ...options });
+  };
+}
+
+/** Methods that a path has, for Allow: HEAD comes with GET, OPTIONS with everything. */
+export function allowedMethods(methods: readonly string[]): string[] {
+  if (methods.length === 0) return [];
+  const all = new Set([...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"]);
+  return [...all].sort();
+}
+
+interface Answering {
+  readonly transport: Transport;
+  readonly message: Parameters<typeof callUnary>[2]["message"];
+  readonly timeoutMs: number;
+  readonly registry: Registry;
+}
+
+async function answer(exchange: Exchange, route: Route, how: Answering): Promise<void> {
+  const { method } = route.policy;
+  const { transport, message, timeoutMs, registry } = how;
+  if (isUnary(method)) {
+    const response = await callUnary(exchange, transport, { method, message, timeoutMs });
+    send(exchange, 200, {}, route.print(response.message));
+    return;
+  }
+  // The route table takes no method with a stream of requests.
+  if (!isServerStreaming(method)) throw new EdgeError(`${method.name} has no REST form`, Code.Unimplemented);
+  const response = await callStream(exchange, transport, { method, messages: once(message), timeoutMs });
+  await answerStream(exchange, response.message, { print: route.print, registry });
+}
+
+async function* once<T>(value: T): AsyncIterable<T> {
+  yield value;
+}
+
+function findRoute(table: RouteTable, { method, path }: Exchange): { route: Route; values: readonly string[] } {
+  const match = table.match(method, path);
+  if (match.found) return match;
+  if (method === "HEAD") {
+    const get = table.match("GET", path);
+    if (get.found) return get;
+  }
+  if (match.methods.length === 0) throw new EdgeError("there is nothing at this path", Code.NotFound);
+  const allow = allowedMethods(match.methods).join(", ");
+  throw new EdgeError(`this path takes ${allow}, not ${method}`, Code.Unimplemented, {
+    status: 405,
+    headers: { Allow: allow },
+  });
+}
