@@ -1,0 +1,43 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { ServerCall } from "../server-call.ts";
+import type { Step } from "../step.ts";
+
+/**
+ * Ends a call at the caller's deadline or at the policy's, whichever is earlier, and when the caller cancels. The
+ * signal aborts then and the caller has its answer, even where the handler pays no attention.
+ */
+export function limitTime(next: Step): Step {
+  return (call) =>
+    new Promise((resolve, reject) => {
+      const timer = startTimer(call);
+      call.onAbort = (error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      next(call).then(
+        () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        (error: unknown) => {
+          clearTimeout(timer);
+          reject(error);
+        },
+      );
+    });
+}
+
+/** grpc-js watches the caller's deadline itself: only an earlier one of the policy needs a timer. */
+function startTimer(call: ServerCall): NodeJS.Timeout | undefined {
+  call.deadline = call.callersDeadline;
+  const limitMs = call.served.policy?.deadlineMs;
+  if (limitMs === undefined) return undefined;
+  const policyDeadline = Date.now() + limitMs;
+  if (call.deadline <= policyDeadline) return undefined;
+  call.deadline = policyDeadline;
+  return setTimeout(exceed, limitMs, call, limitMs);
+}
+
+function exceed(call: ServerCall, limitMs: number): void {
+  call.abort(new ConnectError(`the call took longer than the ${limitMs} ms that it may`, Code.DeadlineExceeded));
+}

@@ -1,0 +1,61 @@
+import { performance } from "node:perf_hooks";
+import { Code } from "@connectrpc/connect";
+import type { Caller } from "#mesh/identity";
+import type { Logger } from "#mesh/telemetry";
+import type { CallRecord } from "../call-record.ts";
+import type { CallEnd, ServerCall } from "../server-call.ts";
+import type { Interceptor } from "../step.ts";
+
+/** Codes that mean that the server is at fault, by the table of https://grpc.io/docs/guides/status-codes/. */
+const SERVER_FAULTS: ReadonlySet<number> = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
+const WORTH_A_LOOK: ReadonlySet<number> = new Set([Code.DeadlineExceeded, Code.Unavailable, Code.ResourceExhausted]);
+
+/** Writes one line for each finished call, and tells `onCallEnd` about it. */
+export function logCalls(log: Logger, onCallEnd: ((record: CallRecord) => void) | undefined): Interceptor {
+  return (next) => async (call) => {
+    await next(call);
+    const end = call.end ?? { code: Code.Internal, message: "the call ended without a status" };
+    const durationMs = performance.now() - call.startedAt;
+    writeLine(log, call, end, durationMs);
+    onCallEnd?.({
+      side: "server",
+      method: call.method,
+      code: end.code,
+      durationMs,
+      peer: call.caller.service,
+      trace: call.trace,
+      requestId: call.requestId,
+    });
+  };
+}
+
+function writeLine(log: Logger, call: ServerCall, end: CallEnd, durationMs: number): void {
+  const level = levelOf(call, end);
+  if (!log.isLevelEnabled(level)) return;
+  log[level](
+    {
+      method: call.served.path.slice(1),
+      code: end.code === 0 ? "ok" : Code[end.code],
+      ms: Math.round(durationMs * 100) / 100,
+      caller: nameOf(call.caller),
+      requestId: call.requestId,
+      traceId: call.trace.traceId,
+      reason: end.code === 0 ? undefined : end.message,
+      errorId: end.fault?.id,
+      err: end.fault?.cause,
+    },
+    "call",
+  );
+}
+
+/** Probes and reflection would drown the rest. */
+function levelOf(call: ServerCall, end: CallEnd): "debug" | "info" | "warn" | "error" {
+  if (SERVER_FAULTS.has(end.code)) return "error";
+  if (!call.served.policy) return "debug";
+  return WORTH_A_LOOK.has(end.code) ? "warn" : "info";
+}
+
+function nameOf({ user, service }: Caller): string | undefined {
+  if (!user) return service;
+  return service ? `${user.id} via ${service}` : user.id;
+}

@@ -1,0 +1,39 @@
+import { Metadata } from "@grpc/grpc-js";
+
+// Set by the protocol for each hop, never by an application.
+const PROTOCOL = /^(:.*|grpc-.*|te|content-type|connection|host|transfer-encoding|content-length|accept-encoding)$/;
+
+/** Reads metadata as headers; "-bin" values become base64. */
+export function toHeaders(metadata: Metadata): Headers {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(metadata.toJSON())) {
+    if (!Array.isArray(values) || PROTOCOL.test(name)) continue;
+    for (const value of values) headers.append(name, Buffer.isBuffer(value) ? value.toString("base64") : String(value));
+  }
+  return headers;
+}
+
+/** Adds headers to metadata. Base64 becomes bytes in "-bin" values; what gRPC cannot carry as text is percent-encoded. */
+export function addHeaders(metadata: Metadata, headers: Headers): Metadata {
+  for (const [name, value] of headers) {
+    if (PROTOCOL.test(name)) continue;
+    if (!name.endsWith("-bin")) metadata.add(name, toAscii(value));
+    else for (const part of value.split(",")) metadata.add(name, Buffer.from(part.trim(), "base64"));
+  }
+  return metadata;
+}
+
+/** The first text value of a key. */
+export function textOf(metadata: Metadata, key: string): string | undefined {
+  const value = metadata.get(key)[0];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Headers as new metadata. */
+export function toMetadata(headers: Headers): Metadata {
+  return addHeaders(new Metadata(), headers);
+}
+
+function toAscii(value: string): string {
+  return /^[ -~]*$/.test(value) ? value : encodeURI(value.toWellFormed());
+}

@@ -1,0 +1,101 @@
+import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { policy } from "#gen/heddle/v1/policy_pb.ts";
+import type { ServiceIdentity } from "#mesh/identity";
+import { currentScope } from "#mesh/scope";
+import {
+  childTrace,
+  formatTraceparent,
+  newTrace,
+  parseTraceparent,
+  randomHex,
+  type TraceContext,
+} from "#mesh/telemetry";
+
+/** What every call takes along, whatever carries it. */
+export interface OutgoingCall {
+  readonly method: DescMethod;
+  /** Milliseconds since the epoch; Infinity for none. */
+  readonly deadline: number;
+  readonly header: Headers;
+  readonly trace: TraceContext;
+  readonly requestId: string;
+  /** The call ends when one of them aborts. */
+  readonly signals: readonly AbortSignal[];
+}
+
+/** What the one who calls asks for. */
+export interface CallWish {
+  readonly signal: AbortSignal | undefined;
+  /** Longest duration in milliseconds; undefined or 0 for no wish. */
+  readonly timeoutMs: number | undefined;
+  readonly header: ConstructorParameters<typeof Headers>[0];
+}
+
+/** Who calls. */
+export interface CallerSide {
+  readonly identity?: ServiceIdentity;
+  readonly forwardUser?: boolean;
+}
+
+/** Where the contract says nothing, as policy.proto promises. */
+const DEFAULT_DEADLINE_MS = 10_000;
+const policyDeadlines = new WeakMap<DescMethod, number>();
+
+/**
+ * Prepares a call made by the work that is running: its deadline is the earliest of the work's own, the wish and the
+ * called method's policy; it goes on the work's trace and under its request id, ends with it, and shows the service's
+ * identity and the user's token.
+ */
+export async function prepareCall(method: DescMethod, wish: CallWish, side: CallerSide): Promise<OutgoingCall> {
+  const scope = currentScope();
+  const header = new Headers(wish.header);
+  const parent = scope?.trace ?? parseTraceparent(header.get("traceparent"));
+  const trace = parent ? childTrace(parent) : newTrace();
+  const requestId = scope?.requestId ?? header.get("x-request-id") ?? randomHex(16);
+  header.set("traceparent", formatTraceparent(trace));
+  header.set("x-request-id", requestId);
+  if (scope?.authorization && side.forwardUser !== false && !header.has("authorization")) {
+    header.set("authorization", scope.authorization);
+  }
+  if (side.identity) header.set("heddle-service", await side.identity.header());
+  const signals = [wish.signal, scope?.signal].filter((signal) => signal !== undefined);
+  const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));
+  return { method, deadline, header, trace, requestId, signals };
+}
+
+/** Why a signal has aborted, as the error that the call ends with. */
+export function abortError(signal: AbortSignal): ConnectError {
+  const { reason } = signal;
+  if (reason instanceof ConnectError) return reason;
+  const timedOut = reason instanceof DOMException && reason.name === "TimeoutError";
+  return ConnectError.from(reason, timedOut ? Code.DeadlineExceeded : Code.Canceled);
+}
+
+/** Calls `listener` when one of the signals aborts; returns what takes the listeners off again. */
+export function onAbort(signals: readonly AbortSignal[], listener: (error: ConnectError) => void): () => void {
+  const listeners = signals.map((signal) => {
+    const heard = () => listener(abortError(signal));
+    signal.addEventListener("abort", heard, { once: true });
+    return () => signal.removeEventListener("abort", heard);
+  });
+  return () => {
+    for (const remove of listeners) remove();
+  };
+}
+
+function ownDeadline(method: DescMethod, timeoutMs: number | undefined): number {
+  let limitMs = policyDeadlines.get(method);
+  if (limitMs === undefined) {
+    limitMs = policyDeadlineMs(method);
+    policyDeadlines.set(method, limitMs);
+  }
+  return Date.now() + (timeoutMs ? Math.min(timeoutMs, limitMs) : limitMs);
+}
+
+function policyDeadlineMs(method: DescMethod): number {
+  if (!hasOption(method, policy)) return Number.POSITIVE_INFINITY;
+  const { deadline } = getOption(method, policy);
+  return deadline ? durationMs(deadline) : DEFAULT_DEADLINE_MS;
+}

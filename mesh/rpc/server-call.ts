@@ -1,0 +1,238 @@
+import { performance } from "node:perf_hooks";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { type Code, Code as Codes, ConnectError } from "@connectrpc/connect";
+import { Metadata, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import type { Caller } from "#mesh/identity";
+import type { Scope } from "#mesh/scope";
+import { type Logger, newTrace, type TraceContext } from "#mesh/telemetry";
+import type { RpcContext } from "./handler.ts";
+import { addHeaders, toHeaders } from "./metadata.ts";
+import type { ServedMethod } from "./served-method.ts";
+
+const STRANGER: Caller = { user: undefined, service: undefined };
+const NO_TRACE = newTrace();
+
+type AnyMessage = MessageInitShape<DescMessage>;
+
+/** How a call ends. */
+export interface CallEnd {
+  /** Status code of gRPC, 0 for success. */
+  readonly code: Code | 0;
+  readonly message: string;
+  readonly trailer?: Metadata;
+  /** What to log of a fault whose cause is not sent, under the id that is. */
+  readonly fault?: { readonly id: string; readonly cause: unknown };
+}
+
+interface Waiter<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * One call at the server: grpc-js's listener on one side, the handler's context and the scope of its work on the
+ * other. A class, and everything costly in it lazy, because there is one for each call.
+ */
+export class ServerCall implements RpcContext, Scope {
+  readonly served: ServedMethod;
+  readonly startedAt = performance.now();
+  metadata = new Metadata();
+  trace: TraceContext = NO_TRACE;
+  requestId = "";
+  authorization: string | undefined;
+  caller: Caller = STRANGER;
+  /** Milliseconds since the epoch; Infinity for methods without a policy. */
+  deadline = Number.POSITIVE_INFINITY;
+  /** The request of unary and server streaming calls. */
+  request: Message | undefined;
+  /** The requests of client and bidirectional streaming calls. */
+  requests: AsyncIterable<Message> | undefined;
+  end: CallEnd | undefined;
+  /** Told once when the call is no longer wanted; the reason was given to the signal before. */
+  onAbort: ((error: ConnectError) => void) | undefined;
+
+  readonly #stream: ServerInterceptingCallInterface;
+  readonly #parentLog: Logger;
+  readonly #maxMessageBytes: number;
+  #reader: Waiter<Buffer | undefined> | undefined;
+  #writer: Waiter<void> | undefined;
+  #halfClosed = false;
+  #abortedBy: ConnectError | undefined;
+  #controller: AbortController | undefined;
+  #log: Logger | undefined;
+  #requestHeader: Headers | undefined;
+  #responseHeader: Headers | undefined;
+  #responseTrailer: Headers | undefined;
+  #transportStatus: { code: number; details: string } | undefined;
+
+  constructor(served: ServedMethod, stream: ServerInterceptingCallInterface, shared: SharedByCalls) {
+    this.served = served;
+    this.#stream = stream;
+    this.#parentLog = shared.log;
+    this.#maxMessageBytes = shared.maxMessageBytes;
+    this.#watchStatus(stream);
+  }
+
+  get method() {
+    return this.served.desc;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#abortedBy) this.#controller.abort(this.#abortedBy);
+    }
+    return this.#controller.signal;
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#parentLog.child({
+      method: this.served.path.slice(1),
+      requestId: this.requestId,
+      traceId: this.trace.traceId,
+    });
+    return this.#log;
+  }
+
+  get requestHeader(): Headers {
+    this.#requestHeader ??= toHeaders(this.metadata);
+    return this.#requestHeader;
+  }
+
+  get responseHeader(): Headers {
+    this.#responseHeader ??= new Headers();
+    return this.#responseHeader;
+  }
+
+  get responseTrailer(): Headers {
+    this.#responseTrailer ??= new Headers();
+    return this.#responseTrailer;
+  }
+
+  /** The caller's deadline in milliseconds since the epoch, Infinity without one. */
+  get callersDeadline(): number {
+    return Number(this.#stream.getDeadline());
+  }
+
+  /** Reads one message; undefined when the caller has sent its last. Rejects when the call is aborted. */
+  async read(): Promise<Message | undefined> {
+    const bytes = await this.#readBytes();
+    if (!bytes) return undefined;
+    try {
+      return fromBinary(this.served.desc.input, bytes);
+    } catch (cause) {
+      const message = `the request is no valid ${this.served.desc.input.typeName}`;
+      throw new ConnectError(message, Codes.InvalidArgument, undefined, undefined, cause);
+    }
+  }
+
+  /** Sends one message and waits until there is room for the next. */
+  write(message: AnyMessage): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#abortedBy) return reject(this.#abortedBy);
+      this.#writer = { resolve, reject };
+      this.#send(message, resolve);
+    });
+  }
+
+  /** Sends the only message and does not wait, because the status follows. */
+  writeOnly(message: AnyMessage): void {
+    this.#send(message, ignore);
+  }
+
+  /** Ends the call, once. */
+  finish(end: CallEnd): void {
+    if (this.end) return;
+    this.end = end;
+    this.#sendHeader();
+    const code: number = end.code;
+    let trailer = end.trailer ?? null;
+    if (this.#responseTrailer) trailer = addHeaders(trailer ?? new Metadata(), this.#responseTrailer);
+    // encodeURI, which grpc-js applies, throws on half a surrogate pair.
+    this.#stream.sendStatus({ code, details: end.message.toWellFormed(), metadata: trailer });
+  }
+
+  /** Ends the work: aborts the signal, and rejects whatever waits for the caller. */
+  abort(error: ConnectError): void {
+    if (this.end || this.#abortedBy) return;
+    this.#abortedBy = error;
+    this.#controller?.abort(error);
+    this.#reader?.reject(error);
+    this.#writer?.reject(error);
+    this.onAbort?.(error);
+  }
+
+  // grpc-js's listener
+
+  onReceiveMetadata(metadata: Metadata): void {
+    this.metadata = metadata;
+    // Every failure ends in the interceptors; what comes out here is a fault of the mesh itself.
+    this.served.run(this).catch((error: unknown) => this.#parentLog.error({ err: error }, "an interceptor failed"));
+  }
+
+  onReceiveMessage(message: Buffer): void {
+    this.#reader?.resolve(message);
+  }
+
+  onReceiveHalfClose(): void {
+    this.#halfClosed = true;
+    this.#reader?.resolve(undefined);
+  }
+
+  onCancel(): void {
+    const sent = this.#transportStatus;
+    if (sent) this.abort(new ConnectError(sent.details, sent.code));
+    else this.abort(new ConnectError("the caller cancelled the call", Codes.Canceled));
+  }
+
+  #readBytes(): Promise<Buffer | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#abortedBy) return reject(this.#abortedBy);
+      if (this.#halfClosed) return resolve(undefined);
+      this.#reader = { resolve, reject };
+      this.#stream.startRead();
+    });
+  }
+
+  #send(message: AnyMessage, done: () => void): void {
+    const { output } = this.served.desc;
+    const bytes = toBinary(output, create(output, message));
+    if (bytes.length > this.#maxMessageBytes) {
+      const size = `the response of ${bytes.length} bytes is larger than the limit of ${this.#maxMessageBytes}`;
+      throw new ConnectError(size, Codes.ResourceExhausted);
+    }
+    this.#sendHeader();
+    this.#stream.sendMessage(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length), done);
+  }
+
+  #sendHeader(): void {
+    if (!this.#responseHeader) return;
+    this.#stream.sendMetadata(addHeaders(new Metadata(), this.#responseHeader));
+    this.#responseHeader = undefined;
+  }
+
+  // grpc-js answers some faults itself: a message that is too long, a bad grpc-timeout, a passed deadline. Seeing its
+  // answer is what brings the true code into the log and the metrics.
+  #watchStatus(stream: ServerInterceptingCallInterface): void {
+    const send = stream.sendStatus;
+    stream.sendStatus = (status) => {
+      this.#transportStatus ??= status;
+      send.call(stream, status);
+    };
+  }
+}
+
+/** What all calls of a server have in common. */
+export interface SharedByCalls {
+  readonly log: Logger;
+  readonly maxMessageBytes: number;
+}
+
+function ignore(): void {}

@@ -1,0 +1,123 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { Contract } from "#mesh/contract";
+import type { AccessTokenVerifier, ServiceIdentity } from "#mesh/identity";
+import type { Part } from "#mesh/process";
+import type { Logger } from "#mesh/telemetry";
+import type { CallRecord } from "./call-record.ts";
+import { bindGrpcServer, type GrpcServer } from "./grpc-server.ts";
+import type { RpcService } from "./handler.ts";
+import { createHealth } from "./health.ts";
+import { authenticate } from "./interceptors/authentication.ts";
+import { authorise } from "./interceptors/authorisation.ts";
+import { limitTime } from "./interceptors/deadline.ts";
+import { mapErrors } from "./interceptors/errors.ts";
+import { logCalls } from "./interceptors/log.ts";
+import { receiveMany, receiveOne } from "./interceptors/receive.ts";
+import { traceCalls } from "./interceptors/trace.ts";
+import { createRequestValidator, type RequestValidator, validate } from "./interceptors/validation.ts";
+import { tableOfContract, tableOfOpenServices } from "./method-table.ts";
+import { createReflection } from "./reflection.ts";
+import { runHandler } from "./run-handler.ts";
+import { streamsRequests } from "./served-method.ts";
+import { compose, type Interceptor, type Step } from "./step.ts";
+
+/** What a server serves, and how. */
+export interface RpcServerOptions {
+  /** Address to listen on, such as "127.0.0.1" or "::". */
+  readonly host: string;
+  /** Port to listen on; 0 takes a free one. */
+  readonly port: number;
+  readonly contract: Contract;
+  /** The handlers of every service of the contract. */
+  readonly services: readonly RpcService[];
+  readonly tokens: AccessTokenVerifier;
+  readonly identity: ServiceIdentity;
+  readonly log: Logger;
+  /** Whether reflection is served. Default true. */
+  readonly reflection?: boolean;
+  /** Told about each call that has ended. */
+  readonly onCallEnd?: (record: CallRecord) => void;
+  /** How long calls in flight may take to finish once the server stops, in milliseconds. Default 10 s. */
+  readonly drainTimeoutMs?: number;
+  /** Largest message that is received or sent, in bytes. Default 4 MiB. */
+  readonly maxMessageBytes?: number;
+}
+
+/** A gRPC server as a part of a process. */
+export interface RpcServer extends Part {
+  /** host:port to call; throws before the start. */
+  readonly address: string;
+  /** Reports the health of the server and its services, SERVING from the start on. */
+  setServing(serving: boolean): void;
+}
+
+interface Running {
+  readonly grpc: GrpcServer;
+  readonly stopping: AbortController;
+  readonly health: ReturnType<typeof createHealth>;
+}
+
+/**
+ * Creates a gRPC server of a contract, with health and reflection. Its start throws a StartError for a contract without
+ * handlers, a handler without a method, a validation rule that does not compile, and a port in use. Its stop reports
+ * NOT_SERVING, takes no more calls, and lets those in flight finish for `drainTimeoutMs` before it cuts them off.
+ */
+export function createRpcServer(options: RpcServerOptions): RpcServer {
+  let running: Running | undefined;
+  return {
+    name: `rpc ${options.contract.name}`,
+    get address() {
+      if (!running) throw new Error(`${options.contract.name} has no address before its start`);
+      return running.grpc.address;
+    },
+    setServing: (serving) => running?.health.setServing(serving),
+    async start() {
+      running = await startServer(options);
+      running.health.setServing(true);
+    },
+    async stop() {
+      const stopped = running;
+      running = undefined;
+      stopped?.health.stop();
+      stopped?.stopping.abort();
+      await stopped?.grpc.drain(options.drainTimeoutMs ?? 10_000);
+    },
+  };
+}
+
+async function startServer(options: RpcServerOptions): Promise<Running> {
+  const { contract, log, maxMessageBytes = 4 * 1024 * 1024 } = options;
+  const stopping = new AbortController();
+  const health = createHealth(contract.services.map(({ typeName }) => typeName));
+  const served = [...contract.services, health.service.service];
+  const open = [health.service, ...(options.reflection === false ? [] : createReflection(served, stopping.signal))];
+  const { guardedWay, openWay } = ways(options);
+  const methods = new Map([
+    ...tableOfContract(contract, options.services, guardedWay),
+    ...tableOfOpenServices(open, openWay),
+  ]);
+  const grpc = await bindGrpcServer({ ...options, log, methods, maxMessageBytes });
+  return { grpc, stopping, health };
+}
+
+/** The way of a call through the server, outermost first: the order is part of the mesh's behaviour. */
+function ways(options: RpcServerOptions): Record<"guardedWay" | "openWay", (method: DescMethod) => Step> {
+  const { contract, log, onCallEnd } = options;
+  const around: Interceptor[] = [
+    traceCalls,
+    logCalls(log, onCallEnd),
+    mapErrors({ domain: contract.name, reasons: contract.reasons }),
+    limitTime,
+  ];
+  const access: Interceptor[] = [authenticate(options.tokens, options.identity), authorise];
+  const validator = createRequestValidator();
+  return {
+    guardedWay: (method) => compose([...around, ...access, ...inside(method, validator)], runHandler),
+    openWay: (method) => compose([...around, ...inside(method, validator)], runHandler),
+  };
+}
+
+function inside(method: DescMethod, validator: RequestValidator): Interceptor[] {
+  validator.warm(method.input);
+  return [streamsRequests(method) ? receiveMany : receiveOne, validate(validator)];
+}

@@ -1,0 +1,118 @@
+import {
+  createFileRegistry,
+  createRegistry,
+  type DescFile,
+  fromJson,
+  type JsonObject,
+  type Message,
+} from "@bufbuild/protobuf";
+import type { GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { field as fieldRules } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import { error } from "#gen/heddle/v1/error_pb.ts";
+import { policy, server } from "#gen/heddle/v1/policy_pb.ts";
+
+/** Request of every method: `text` has at most 10 characters. */
+export type EchoRequest = Message<"test.echo.v1.EchoRequest"> & { text: string; count: number; data: Uint8Array };
+/** Response of every method. */
+export type EchoResponse = Message<"test.echo.v1.EchoResponse"> & { text: string; data: Uint8Array };
+
+type Method<Kind> = { methodKind: Kind; input: GenMessage<EchoRequest>; output: GenMessage<EchoResponse> };
+
+const dependencies = [policy.file, error.file, fieldRules.file];
+
+function method(name: string, access: JsonObject, more: JsonObject = {}): JsonObject {
+  const { deadline, ...streaming } = more;
+  const option = { access, ...(deadline ? { deadline } : {}) };
+  const types = { inputType: ".test.echo.v1.EchoRequest", outputType: ".test.echo.v1.EchoResponse" };
+  return { name, ...types, ...streaming, options: { "[heddle.v1.policy]": option } };
+}
+
+function field(name: string, number: number, type: string, options: JsonObject = {}): JsonObject {
+  return { name, number, type, label: "LABEL_OPTIONAL", options };
+}
+
+const PUBLIC = { audience: "AUDIENCE_PUBLIC" };
+const reason = (code: string, message: string) => ({ "[heddle.v1.error]": { code, message } });
+const json: JsonObject = {
+  name: "test/echo/v1/echo_service.proto",
+  package: "test.echo.v1",
+  syntax: "proto3",
+  dependency: dependencies.map(({ proto }) => proto.name),
+  messageType: [
+    {
+      name: "EchoRequest",
+      field: [
+        field("text", 1, "TYPE_STRING", { "[buf.validate.field]": { string: { maxLen: 10 } } }),
+        field("count", 2, "TYPE_INT32", { "[buf.validate.field]": { int32: { gte: 0 } } }),
+        field("data", 3, "TYPE_BYTES"),
+      ],
+    },
+    { name: "EchoResponse", field: [field("text", 1, "TYPE_STRING"), field("data", 3, "TYPE_BYTES")] },
+  ],
+  enumType: [
+    {
+      name: "EchoErrorReason",
+      value: [
+        { name: "ECHO_ERROR_REASON_UNSPECIFIED", number: 0 },
+        {
+          name: "ECHO_ERROR_REASON_NO_ECHO",
+          number: 1,
+          options: reason("NOT_FOUND", "there is no echo of {text} here"),
+        },
+      ],
+    },
+  ],
+  service: [
+    {
+      name: "EchoService",
+      options: { "[heddle.v1.server]": { defaultPort: 59999 } },
+      method: [
+        method("Unary", PUBLIC),
+        method("ServerStream", PUBLIC, { serverStreaming: true }),
+        method("ClientStream", PUBLIC, { clientStreaming: true }),
+        method("Bidi", PUBLIC, { clientStreaming: true, serverStreaming: true }),
+        method("Quick", PUBLIC, { deadline: "0.1s" }),
+        method("SignedIn", { audience: "AUDIENCE_SIGNED_IN" }),
+        method("AdminOnly", { roles: ["admin"] }),
+        method("OrderOnly", { services: ["shop.order"] }),
+        method("AdminOrOrder", { roles: ["admin", "support"], services: ["shop.order"] }),
+      ],
+    },
+  ],
+};
+
+function build(): DescFile {
+  const options = createRegistry(policy, server, error, fieldRules);
+  const proto = fromJson(FileDescriptorProtoSchema, json, { registry: options });
+  const registry = createFileRegistry(proto, (name) => find(dependencies, name));
+  const file = registry.getFile(proto.name);
+  if (!file) throw new Error(`${proto.name} was not built`);
+  return file;
+}
+
+function find(files: readonly DescFile[], name: string): DescFile | undefined {
+  for (const file of files) {
+    const found = file.proto.name === name ? file : find(file.dependencies, name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const file = build();
+
+/** A service with every kind of call and every kind of access. Quick may take 100 ms. */
+export const EchoService = file.services[0] as GenService<{
+  unary: Method<"unary">;
+  serverStream: Method<"server_streaming">;
+  clientStream: Method<"client_streaming">;
+  bidi: Method<"bidi_streaming">;
+  quick: Method<"unary">;
+  signedIn: Method<"unary">;
+  adminOnly: Method<"unary">;
+  orderOnly: Method<"unary">;
+  adminOrOrder: Method<"unary">;
+}>;
+
+/** Reasons for the service to refuse: 1 is NO_ECHO. */
+export const EchoErrorReason = file.enums[0];

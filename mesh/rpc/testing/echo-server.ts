@@ -1,0 +1,66 @@
+import { readContract } from "#mesh/contract";
+import { type AccessTokenVerifier, serviceIdentity, type User } from "#mesh/identity";
+import { createLogger } from "#mesh/telemetry";
+import type { CallRecord } from "../call-record.ts";
+import { createMeshTransport, type MeshTransportOptions } from "../grpc-transport.ts";
+import { implement, type RpcHandlers } from "../handler.ts";
+import { createRpcServer, type RpcServerOptions } from "../server.ts";
+import { EchoErrorReason, EchoService } from "./echo-contract.ts";
+
+/** The secret that the services of a test share. */
+export const SECRET = "a secret that all services of a test share";
+
+/** Reads "Bearer <id>:<role>,<role>" for a token. */
+export const plainTokens: AccessTokenVerifier = {
+  async verify(authorization): Promise<User | undefined> {
+    const [id, roles] = authorization?.replace("Bearer ", "").split(":") ?? [];
+    return id ? { id, roles: roles?.split(",") ?? [] } : undefined;
+  },
+};
+
+type EchoHandlers = RpcHandlers<typeof EchoService>;
+
+const handlers: EchoHandlers = {
+  unary: async ({ text, data }) => ({ text, data }),
+  async *serverStream({ text, count }) {
+    for (let i = 0; i < count; i++) yield { text: `${text}${i}` };
+  },
+  async clientStream(requests) {
+    const texts: string[] = [];
+    for await (const { text } of requests) texts.push(text);
+    return { text: texts.join(",") };
+  },
+  async *bidi(requests) {
+    for await (const { text } of requests) yield { text: text.toUpperCase() };
+  },
+  quick: async ({ text }) => ({ text }),
+  signedIn: async (_, { caller }) => ({ text: caller.user?.id ?? "" }),
+  adminOnly: async () => ({ text: "admin" }),
+  orderOnly: async (_, { caller }) => ({ text: caller.service ?? "" }),
+  adminOrOrder: async () => ({ text: "either" }),
+};
+
+/** Starts an echo server on a free port; it stops at the end of the test's scope. */
+export async function echoServer(own: Partial<EchoHandlers> = {}, options: Partial<RpcServerOptions> = {}) {
+  const lines: Record<string, unknown>[] = [];
+  const records: CallRecord[] = [];
+  const server = createRpcServer({
+    host: "127.0.0.1",
+    port: 0,
+    contract: readContract({ services: [EchoService], ...(EchoErrorReason ? { reasons: EchoErrorReason } : {}) }),
+    services: [implement(EchoService, { ...handlers, ...own })],
+    tokens: plainTokens,
+    identity: serviceIdentity("test.echo", SECRET),
+    log: createLogger({ name: "test", level: "debug", destination: { write: (line) => lines.push(JSON.parse(line)) } }),
+    onCallEnd: (record) => records.push(record),
+    ...options,
+  });
+  await server.start();
+  return { server, address: server.address, lines, records, [Symbol.asyncDispose]: () => server.stop() };
+}
+
+/** A transport that closes at the end of the test's scope. */
+export function transportTo(address: string, options: Partial<MeshTransportOptions> = {}) {
+  const transport = createMeshTransport({ address, ...options });
+  return { ...transport, [Symbol.dispose]: () => transport.close() };
+}
