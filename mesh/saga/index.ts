@@ -9,5 +9,6 @@ export type {
   ReactionHandler,
   ReactionHandlers,
 } from "./handlers.ts";
-export { participant, sagaMigrations } from "./schema.ts";
+export { sagaMigrations } from "./migrations.ts";
+export { participant } from "./schema.ts";
 export { stateNumber } from "./state-number.ts";

@@ -8,7 +8,8 @@ import { createLogger, newTrace } from "#mesh/telemetry";
 import { testDatabases } from "#mesh/testing";
 import { createSaga, type Saga } from "./create-saga.ts";
 import type { SagaOptions } from "./engine.ts";
-import { effect, participant, sagaMigrations, timer } from "./schema.ts";
+import { sagaMigrations } from "./migrations.ts";
+import { effect, participant, timer } from "./schema.ts";
 
 /** A service with nothing but a saga: a database of its own and the real outbox, from which nothing is published. */
 export interface SagaFixture extends AsyncDisposable {

@@ -1,10 +1,8 @@
-import { fileURLToPath } from "node:url";
-import { bigint, integer, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { sql } from "drizzle-orm";
+import { bigint, check, index, integer, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 
-/** Folder of the migrations that create the tables of this file in a service's database. */
-export const sagaMigrations: string = fileURLToPath(new URL("migrations", import.meta.url));
-
-const heddle = pgSchema("heddle");
+/** The schema of the mesh's own tables. */
+export const heddle = pgSchema("heddle");
 const moment = (name: string) => timestamp(name, { withTimezone: true });
 
 /** Where each saga instance stands at this service: one row for each saga and key, locked by every step. */
@@ -43,28 +41,41 @@ export const timer = heddle.table(
     traceparent: text("traceparent"),
     createdAt: moment("created_at").notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.saga, table.key, table.name] })],
+  (table) => [
+    primaryKey({ columns: [table.saga, table.key, table.name] }),
+    index("timer_due").on(table.saga, table.dueAt),
+  ],
 );
 
 /** Calls to the outside world, in the order in which their states were entered. */
-export const effect = heddle.table("effect", {
-  id: bigint("id", { mode: "number" }).generatedAlwaysAsIdentity().primaryKey(),
-  saga: text("saga").notNull(),
-  key: text("key").notNull(),
-  /** Name of the effect's rpc. */
-  name: text("name").notNull(),
-  /** due until its outcome is known; skipped when its state was left before the first attempt; failed when its
-   * outcome is known but no declared move takes it. */
-  status: text("status", { enum: ["due", "done", "skipped", "failed"] })
-    .notNull()
-    .default("due"),
-  /** Attempts begun; the number of the attempt fences off earlier ones. */
-  attempts: integer("attempts").notNull().default(0),
-  dueAt: moment("due_at").notNull().defaultNow(),
-  leaseUntil: moment("lease_until"),
-  error: text("error"),
-  /** Trace of the step that made the call due. */
-  traceparent: text("traceparent"),
-  createdAt: moment("created_at").notNull().defaultNow(),
-  finishedAt: moment("finished_at"),
-});
+export const effect = heddle.table(
+  "effect",
+  {
+    id: bigint("id", { mode: "number" }).generatedAlwaysAsIdentity().primaryKey(),
+    saga: text("saga").notNull(),
+    key: text("key").notNull(),
+    /** Name of the effect's rpc. */
+    name: text("name").notNull(),
+    /**
+     * due until its outcome is known; skipped when its state was left before the first attempt; failed when its
+     * outcome is known but no declared move takes it.
+     */
+    status: text("status", { enum: ["due", "done", "skipped", "failed"] })
+      .notNull()
+      .default("due"),
+    /** Attempts begun; the number of the attempt fences off earlier ones. */
+    attempts: integer("attempts").notNull().default(0),
+    dueAt: moment("due_at").notNull().defaultNow(),
+    leaseUntil: moment("lease_until"),
+    error: text("error"),
+    /** Trace of the step that made the call due. */
+    traceparent: text("traceparent"),
+    createdAt: moment("created_at").notNull().defaultNow(),
+    finishedAt: moment("finished_at"),
+  },
+  (table) => [
+    index("effect_due").on(table.saga, table.dueAt).where(sql`${table.status} = 'due'`),
+    index("effect_order").on(table.saga, table.key, table.id).where(sql`${table.status} = 'due'`),
+    check("effect_status", sql`${table.status} in ('due', 'done', 'skipped', 'failed')`),
+  ],
+);

@@ -1,5 +1,21 @@
 CREATE SCHEMA IF NOT EXISTS "heddle";
 --> statement-breakpoint
+CREATE TABLE "heddle"."effect" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "heddle"."effect_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"saga" text NOT NULL,
+	"key" text NOT NULL,
+	"name" text NOT NULL,
+	"status" text DEFAULT 'due' NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"due_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"lease_until" timestamp with time zone,
+	"error" text,
+	"traceparent" text,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"finished_at" timestamp with time zone,
+	CONSTRAINT "effect_status" CHECK ("heddle"."effect"."status" in ('due', 'done', 'skipped', 'failed'))
+);
+--> statement-breakpoint
 CREATE TABLE "heddle"."participant" (
 	"saga" text NOT NULL,
 	"key" text NOT NULL,
@@ -9,7 +25,7 @@ CREATE TABLE "heddle"."participant" (
 	"event_id" text,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
-	PRIMARY KEY ("saga", "key")
+	CONSTRAINT "participant_saga_key_pk" PRIMARY KEY("saga","key")
 );
 --> statement-breakpoint
 CREATE TABLE "heddle"."timer" (
@@ -21,26 +37,11 @@ CREATE TABLE "heddle"."timer" (
 	"error" text,
 	"traceparent" text,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	PRIMARY KEY ("saga", "key", "name")
+	CONSTRAINT "timer_saga_key_name_pk" PRIMARY KEY("saga","key","name")
 );
 --> statement-breakpoint
-CREATE INDEX "timer_due" ON "heddle"."timer" ("saga", "due_at");
---> statement-breakpoint
-CREATE TABLE "heddle"."effect" (
-	"id" bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	"saga" text NOT NULL,
-	"key" text NOT NULL,
-	"name" text NOT NULL,
-	"status" text DEFAULT 'due' NOT NULL CHECK ("status" IN ('due', 'done', 'skipped', 'failed')),
-	"attempts" integer DEFAULT 0 NOT NULL,
-	"due_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"lease_until" timestamp with time zone,
-	"error" text,
-	"traceparent" text,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"finished_at" timestamp with time zone
-);
---> statement-breakpoint
-CREATE INDEX "effect_due" ON "heddle"."effect" ("saga", "due_at") WHERE "status" = 'due';
---> statement-breakpoint
-CREATE INDEX "effect_order" ON "heddle"."effect" ("saga", "key", "id") WHERE "status" = 'due';
+CREATE INDEX "effect_due" ON "heddle"."effect" USING btree ("saga","due_at") WHERE "heddle"."effect"."status" = 'due';--> statement-breakpoint
+CREATE INDEX "effect_order" ON "heddle"."effect" USING btree ("saga","key","id") WHERE "heddle"."effect"."status" = 'due';--> statement-breakpoint
+CREATE INDEX "timer_due" ON "heddle"."timer" USING btree ("saga","due_at");--> statement-breakpoint
+-- Every step updates its row in place.
+ALTER TABLE "heddle"."participant" SET (fillfactor = 80);
