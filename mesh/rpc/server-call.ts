@@ -189,6 +189,8 @@ export class ServerCall implements RpcContext, Scope {
   onCancel(): void {
     const sent = this.#transportStatus;
     if (sent) this.abort(new ConnectError(sent.details, sent.code));
+    // Clients give up at the deadline too, and their cancelling may come first.
+    else if (Date.now() >= this.deadline) this.abort(new ConnectError("deadline exceeded", Codes.DeadlineExceeded));
     else this.abort(new ConnectError("the caller cancelled the call", Codes.Canceled));
   }
 
