@@ -17,6 +17,9 @@ const lockTimeoutMs = 5_000;
 /** After this long without a statement Postgres ends an open transaction, in milliseconds. */
 const idleTransactionTimeoutMs = 60_000;
 
+/** Where names without a schema belong: a role that is called like a schema of ours would otherwise create them there. */
+const searchPath = "public";
+
 /** The same server, another database. */
 export function databaseUrl(postgresUrl: string, name: string): string {
   const url = new URL(postgresUrl);
@@ -33,6 +36,7 @@ export function connectPool(url: string, options: ConnectOptions): postgres.Sql 
     onnotice: () => undefined,
     connection: {
       application_name: options.application,
+      search_path: searchPath,
       statement_timeout: statementTimeoutMs,
       lock_timeout: lockTimeoutMs,
       idle_in_transaction_session_timeout: idleTransactionTimeoutMs,
@@ -50,6 +54,6 @@ export function connectOne(url: string, options: Omit<ConnectOptions, "max">): p
     max_lifetime: null,
     onnotice: () => undefined,
     ...(options.onClose === undefined ? {} : { onclose: options.onClose }),
-    connection: { application_name: options.application },
+    connection: { application_name: options.application, search_path: searchPath },
   });
 }
