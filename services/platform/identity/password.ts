@@ -39,28 +39,32 @@ export function createPasswords(cost: ScryptCost = defaultCost): Passwords {
   return {
     async hash(password) {
       const salt = randomBytes(saltBytes);
-      return formatHash({ cost, salt, hash: await deriveHash(password, salt, cost) });
+      return formatHash({ cost, salt, hash: await deriveHash(password, { cost, salt }, hashBytes) });
     },
 
     async verify(password, hash) {
       const stored = hash === undefined ? nobody : parseHash(hash);
-      const derived = await deriveHash(password, stored.salt, stored.cost);
+      const derived = await deriveHash(password, stored, stored.hash.length);
       const equal = timingSafeEqual(derived, stored.hash);
       return { right: equal && hash !== undefined, outdated: formatCost(stored.cost) !== formatCost(cost) };
     },
   };
 }
 
-interface ParsedHash {
+interface HashInput {
   readonly cost: ScryptCost;
   readonly salt: Buffer;
+}
+
+interface ParsedHash extends HashInput {
   readonly hash: Buffer;
 }
 
-function deriveHash(password: string, salt: Buffer, { logN, blockSize, parallelism }: ScryptCost): Promise<Buffer> {
+function deriveHash(password: string, { cost, salt }: HashInput, bytes: number): Promise<Buffer> {
+  const { logN, blockSize, parallelism } = cost;
   const memory = 128 * 2 ** logN * blockSize;
   // The same character typed on two keyboards may arrive in two forms (RFC 8265).
-  return derive(password.normalize("NFKC"), salt, hashBytes, {
+  return derive(password.normalize("NFKC"), salt, bytes, {
     ...{ N: 2 ** logN, r: blockSize, p: parallelism },
     maxmem: 2 * memory,
   });
