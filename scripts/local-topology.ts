@@ -1,0 +1,135 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readMeshSecret } from "#mesh/config";
+import { claimFolder, localNats, localPostgres } from "#mesh/local";
+import { group, type Part, StartError } from "#mesh/process";
+import { deleteLocalData } from "./fresh-data.ts";
+import { shop } from "./shop.ts";
+import { localEnvironment, readStartSettings, type StartSettings } from "./start-environment.ts";
+import { type Running, startScreen } from "./start-screen.ts";
+
+/** How to start everything on one machine. */
+export interface TopologyOptions {
+  env: NodeJS.ProcessEnv;
+  /** Delete all data first. */
+  fresh: boolean;
+  /** Takes a line of progress, or the final screen. */
+  say: (text: string) => void;
+}
+
+/**
+ * The data folder, Postgres (or POSTGRES_URL), NATS (or NATS_URL), every service of the shop and the gateway, as one
+ * part that says how far it is. Throws a ConfigurationError when the environment is wrong.
+ */
+export function localTopology({ env, fresh, say }: TopologyOptions): Part {
+  const environment = localEnvironment(env);
+  const settings = readStartSettings(environment);
+  const { dataFolder, postgresPort, natsPort } = settings;
+  const running: Running = {
+    gatewayUrl: "",
+    services: [],
+    dataFolder,
+    postgresUrl: settings.postgresUrl ?? "",
+    natsUrl: settings.natsUrl ?? "",
+    knownPassword: environment.HEDDLE_ADMIN_PASSWORD === "heddle-admin",
+  };
+
+  const postgres = made("Postgres", {
+    make: async () => localPostgres({ folder: join(dataFolder, "postgres"), port: postgresPort }),
+    started({ url }) {
+      environment.POSTGRES_URL = running.postgresUrl = url;
+    },
+  });
+  const nats = made("NATS", {
+    make: () => localNats({ folder: join(dataFolder, "nats"), port: natsPort, say: (line) => say(`  ${line} …`) }),
+    started({ url }) {
+      environment.NATS_URL = running.natsUrl = url;
+    },
+  });
+  const everything = made("services and gateway", {
+    async make() {
+      const given = environment.HEDDLE_MESH_SECRET || environment.HEDDLE_MESH_SECRET_FILE;
+      if (!given) environment.HEDDLE_MESH_SECRET = readMeshSecret(dataFolder);
+      return shop(environment);
+    },
+    started({ url, services }) {
+      running.gatewayUrl = url;
+      running.services = services;
+    },
+  });
+  const steps = [
+    ...(fresh ? [freshData(settings)] : []),
+    ...(settings.postgresUrl ? [] : [postgres]),
+    ...(settings.natsUrl ? [] : [nats]),
+    everything,
+  ];
+  return group("the shop", [
+    ownFolder(dataFolder, say),
+    ...steps.map((part) => told(part, say)),
+    once("screen", async () => say(startScreen(running))),
+  ]);
+}
+
+/** A part that is made when it starts: what it needs is known only then. */
+function made<P extends Part>(name: string, { make, started }: { make(): Promise<P>; started(part: P): void }): Part {
+  let part: P | undefined;
+  return {
+    name,
+    async start() {
+      part = await make();
+      await part.start();
+      started(part);
+    },
+    async stop() {
+      await part?.stop();
+    },
+  };
+}
+
+/** A part that only does something at the start. */
+function once(name: string, start: () => Promise<void>): Part {
+  return { name, start, async stop() {} };
+}
+
+function freshData(settings: StartSettings): Part {
+  return once("empty data folder", () => deleteLocalData(settings));
+}
+
+/** Says when a part has started, and how long that took. */
+function told(part: Part, say: (text: string) => void): Part {
+  return {
+    name: part.name,
+    async start() {
+      const begin = performance.now();
+      await part.start();
+      say(`✓ ${part.name} (${Math.round(performance.now() - begin)} ms)`);
+    },
+    stop: () => part.stop(),
+  };
+}
+
+const patienceMs = 3_000;
+
+/** Makes the data folder ours. A predecessor that has been told to stop gets a moment to do so. */
+function ownFolder(folder: string, say: (text: string) => void): Part {
+  let release: (() => void) | undefined;
+  return {
+    name: "data folder",
+    async start() {
+      const until = performance.now() + patienceMs;
+      for (let attempt = 1; !release; attempt++) {
+        try {
+          release = claimFolder(folder);
+        } catch (error) {
+          if (!(error instanceof StartError) || performance.now() > until) throw error;
+          if (attempt === 1) say(`  ${folder} is in use: waiting a moment for the other start to stop …`);
+          await sleep(100);
+        }
+      }
+    },
+    async stop() {
+      release?.();
+      release = undefined;
+    },
+  };
+}

@@ -1,0 +1,73 @@
+// `npm start`: the whole shop on this machine. Servers first, then services, then one screen that says what to try.
+import { parseArgs } from "node:util";
+import { readEnvironment, variable } from "#mesh/config";
+import { type Part, run, StartError } from "#mesh/process";
+import { createLogger } from "#mesh/telemetry";
+import { localTopology } from "./local-topology.ts";
+
+const help = `Usage: npm start [-- options]
+
+Starts Postgres, NATS, every service of the shop and the gateway, and keeps the data for the next start.
+
+  --fresh   delete all data first
+  --help    show this
+
+Environment
+  GATEWAY_PORT           port of the gateway                              8080
+  <SYSTEM>_<SERVICE>_PORT  port of a service, such as SHOP_ORDER_PORT     50051 and up
+  PAYMENT_PROVIDER_PORT  port of the test payment provider                50061
+  HEDDLE_POSTGRES_PORT   port of Postgres                                 54329
+  HEDDLE_NATS_PORT       port of NATS                                     42229
+  HEDDLE_DATA            folder of all data                               .data
+  POSTGRES_URL, NATS_URL use servers that run already instead of our own
+  HEDDLE_ADMIN_PASSWORD  password of admin@heddle.local at the first start   heddle-admin
+  LOG_LEVEL, LOG_FORMAT  how much is logged, and how                      warn, pretty
+`;
+
+interface Options {
+  fresh: boolean;
+  help: boolean;
+}
+
+function readOptions(args: string[]): Options {
+  const options = { fresh: { type: "boolean", default: false }, help: { type: "boolean", default: false } } as const;
+  try {
+    return parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new StartError(`${error instanceof Error ? error.message : error}\n\n${help}`);
+  }
+}
+
+/** Reading what the user wrote is part of the start, so that its faults are shown like all others. */
+function topology(options: Options): Part {
+  const say = (text: string) => console.log(text);
+  let part: Part | undefined;
+  return {
+    name: "shop",
+    start() {
+      part = localTopology({ env: process.env, fresh: options.fresh, say });
+      return part.start();
+    },
+    async stop() {
+      say("  stopping …");
+      await part?.stop();
+      say("✓ stopped");
+    },
+  };
+}
+
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) console.log(help);
+  else {
+    const { LOG_LEVEL: level } = readEnvironment({ LOG_LEVEL: variable.text("warn") });
+    await run(topology(options), {
+      log: createLogger({ name: "heddle", level, format: "pretty" }),
+      stopTimeoutMs: 25_000,
+    });
+  }
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
