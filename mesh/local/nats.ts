@@ -48,6 +48,12 @@ export async function localNats(options: LocalNatsOptions): Promise<LocalServer>
   });
 }
 
+/** Deletes everything that a nats-server kept in its folder; one that was left running on it is taken down first. */
+export async function deleteNatsData(folder: string): Promise<void> {
+  await clearLeftovers(resolve(folder));
+  rmSync(folder, { recursive: true, force: true });
+}
+
 function serverCommand(program: NatsServerProgram, folder: string, port: number): ServerCommand {
   const store = join(folder, "jetstream");
   mkdirSync(store, { recursive: true });

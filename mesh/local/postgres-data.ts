@@ -61,15 +61,16 @@ export function draftData(home: string, user: User | undefined): DataDraft {
   };
 }
 
-/** Deletes a cluster, also one that lies elsewhere. Nothing may run on it. */
-export function deleteData(home: string): void {
+/** Deletes the cluster below `home`, also one that lies elsewhere; a server left running on it is taken down first. */
+export async function deletePostgresData(home: string): Promise<void> {
   const path = join(home, "data");
   if (existsSync(path)) {
     const folder = realpathSync(path);
+    await clearLeftovers(folder);
     rmSync(folder, { recursive: true, force: true });
     rmSync(`${folder}.origin`, { force: true });
   }
-  rmSync(path, { recursive: true, force: true });
+  rmSync(home, { recursive: true, force: true });
 }
 
 function placeElsewhere(path: string): string {

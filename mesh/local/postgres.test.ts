@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { isRunning } from "./other-process.ts";
 import { freePort } from "./port.ts";
 import { localPostgres } from "./postgres.ts";
-import { deleteData } from "./postgres-data.ts";
+import { deletePostgresData } from "./postgres-data.ts";
 import { killedAfter, testFolder } from "./test-folder.ts";
 
 /** Starts a Postgres for one piece of work. */
@@ -119,6 +119,6 @@ test("a home that others cannot enter works for root too", async () => {
   mkdirSync(home, { mode: 0o700 });
   await withPostgres(home, write);
   expect(await withPostgres(home, read)).toBe(7);
-  deleteData(home);
-  expect(existsSync(join(home, "data"))).toBe(false);
+  await deletePostgresData(home);
+  expect(existsSync(home)).toBe(false);
 });
