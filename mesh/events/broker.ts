@@ -1,0 +1,119 @@
+import type { Part } from "#mesh/process";
+import type { Headers } from "./cloud-events.ts";
+
+/** What went wrong at the broker, and hence what to do about it. */
+export type BrokerFaultKind =
+  /** Not reachable, or no answer: the outcome is unknown, the same message may be sent again. */
+  | "away"
+  /** The stream is full: nothing can be stored until something ages out or the limit is raised. */
+  | "full"
+  /** This one message cannot be stored, however often it is sent. */
+  | "refused"
+  /** A stream or consumer exists with another configuration than wanted. */
+  | "drift"
+  /** The stream does not exist (yet). */
+  | "no stream";
+
+/** A fault of the broker. */
+export class BrokerFault extends Error {
+  override readonly name = "BrokerFault";
+  readonly kind: BrokerFaultKind;
+  constructor(kind: BrokerFaultKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+/** A stream as wanted by the service that feeds it. */
+export interface StreamSpec {
+  readonly name: string;
+  readonly subject: string;
+  /** Size at which the stream refuses more. */
+  readonly maxBytes: number;
+  readonly maxAgeMs: number;
+  readonly maxMessageBytes: number;
+  /** How long the broker recognises a message that is sent again. */
+  readonly duplicateWindowMs: number;
+  readonly replicas: number;
+  /** Forbids deleting messages and purging, which cannot be undone. */
+  readonly sealed: boolean;
+}
+
+/** A durable consumer as wanted by the service that reads. */
+export interface ConsumerSpec {
+  readonly stream: string;
+  /** Start of the durable's name; the rest tells the filter, so that another filter is another durable. */
+  readonly name: string;
+  /** Exactly the subjects wanted. */
+  readonly subjects: readonly string[];
+  /** One pattern that covers them all, for servers that filter by one subject only. */
+  readonly widest: string;
+  readonly ackWaitMs: number;
+  readonly maxAckPending: number;
+}
+
+/** A message to publish. */
+export interface OutgoingMessage {
+  readonly stream: string;
+  readonly subject: string;
+  readonly headers: Headers;
+  readonly payload: Uint8Array;
+  /** Under which the broker recognises a repetition. */
+  readonly messageId: string;
+}
+
+/** The broker's answer to a published message. */
+export interface Acknowledgement {
+  /** Position in the stream; 0 means that nothing was stored, whatever else the answer says. */
+  readonly sequence: number;
+}
+
+/** A delivered message. Each of ack, retry and terminate ends it. */
+export interface IncomingMessage {
+  readonly stream: string;
+  readonly sequence: number;
+  readonly subject: string;
+  readonly headers: Headers;
+  readonly payload: Uint8Array;
+  /** How often it has been delivered, this time included. */
+  readonly deliveries: number;
+  ack(): void;
+  /** Asks for the message again, after `delayMs`. */
+  retry(delayMs: number): void;
+  /** Gives the message up. */
+  terminate(): void;
+  /** Tells that the message is still being worked on. */
+  working(): void;
+}
+
+/** Messages of a durable consumer as they arrive; iteration throws BrokerFault when the consumer is gone. */
+export interface Consumption extends AsyncIterable<IncomingMessage> {
+  /** Takes no more messages and ends the iteration. */
+  stop(): void;
+}
+
+/**
+ * The broker, as far as events need it. start() returns whether or not it is reachable; it is looked for until
+ * stop(). Every operation throws BrokerFault, "away" while there is no connection.
+ */
+export interface Broker extends Part {
+  /** Whether there is a connection now. */
+  readonly connected: boolean;
+  /** Calls back at every connection, the first included. Returns a function that ends it. */
+  onConnect(callback: () => void): () => void;
+  publish(message: OutgoingMessage): Promise<Acknowledgement>;
+  /** Creates the stream if it is missing. Throws "drift" with the mend when it exists and differs. */
+  ensureStream(stream: StreamSpec): Promise<void>;
+  /**
+   * Creates the durable consumer if it is missing and returns its name. A consumer that had another filter is
+   * succeeded where it stood. Throws "no stream" when the stream is missing and "drift" when the consumer differs.
+   */
+  ensureConsumer(consumer: ConsumerSpec): Promise<string>;
+  consume(stream: string, durable: string, maxMessages: number): Promise<Consumption>;
+  /** Number of messages of a consumer that were never delivered. */
+  backlog(stream: string, durable: string): Promise<number>;
+  /** Tells other replicas of a service that its outbox has grown. May get lost. */
+  wake(service: string): void;
+  /** Calls back when another replica says so. */
+  onWake(service: string, callback: () => void): void;
+}

@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
+import { isUnavailable } from "#mesh/db";
+import type { IncomingMessage } from "./broker.ts";
+import { readDelivery } from "./cloud-events.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import { type Delivery, PermanentError } from "./delivery.ts";
+import { buryNew, type Reception, takeIn } from "./reception.ts";
+import { retryDelayMs } from "./retry-delay.ts";
+
+/** How long a message is held while the database is away, before the next attempt, in milliseconds. */
+const outageDelayMs = 1_000;
+
+/** Takes a delivered event in and ends its message: with an acknowledgement, a retry, or as a dead letter. */
+export async function handleMessage(reception: Reception, message: IncomingMessage, delivery: Delivery): Promise<void> {
+  const { log, maxDeliveries } = reception;
+  const { eventId, type, key, deliveries } = delivery;
+  // Before the handler runs, since one that ends the process never gets to count its failure.
+  if (deliveries > maxDeliveries) {
+    const error = new Error(`delivered ${deliveries} times, and the process ended or lost it each time`);
+    return await bury(reception, message, { ...letterOf(reception, message, delivery), error });
+  }
+  try {
+    const outcome = await throughOutages(reception, () => takeIn(reception, delivery));
+    message.ack();
+    log.debug({ eventId, type, key, outcome }, "took an event in");
+  } catch (error) {
+    if (error instanceof PermanentError || (deliveries >= maxDeliveries && !isUnavailable(error))) {
+      return await bury(reception, message, { ...letterOf(reception, message, delivery), error });
+    }
+    const delayMs = retryDelayMs(deliveries);
+    message.retry(delayMs);
+    log.warn({ eventId, type, key, deliveries, delayMs, err: error }, "could not take an event in, trying again");
+  }
+}
+
+/** Gives up a message that is none of our events. */
+export async function buryUnreadable(reception: Reception, message: IncomingMessage, error: unknown): Promise<void> {
+  const { subject, headers, payload, deliveries } = message;
+  const placeholder = createHash("sha256").update(`${message.stream}/${message.sequence}`).digest("hex");
+  const delivery = {
+    // Only a place in the stream tells such messages apart.
+    eventId: placeholder.slice(0, 32).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"),
+    key: "",
+    type: "",
+    time: new Date(),
+    ...{ subject, headers, payload, deliveries },
+  };
+  await bury(reception, message, { ...letterOf(reception, message, delivery), error });
+}
+
+/** Reads a message as an event; returns the fault where it is none. */
+export function readMessage(message: IncomingMessage): Delivery | PermanentError {
+  try {
+    const { subject, headers, payload, deliveries } = message;
+    return readDelivery({ subject, headers, payload, deliveries });
+  } catch (error) {
+    return error instanceof PermanentError ? error : new PermanentError(String(error), { cause: error });
+  }
+}
+
+async function bury(reception: Reception, message: IncomingMessage, letter: DeadLetter): Promise<void> {
+  try {
+    await throughOutages(reception, () => buryNew(reception, letter));
+    message.terminate();
+  } catch (error) {
+    message.retry(retryDelayMs(message.deliveries));
+    reception.log.error({ eventId: letter.delivery.eventId, err: error }, "could not store a dead letter");
+  }
+}
+
+function letterOf(reception: Reception, message: IncomingMessage, delivery: DeadLetter["delivery"]) {
+  return { consumer: reception.consumer, delivery, stream: message.stream, sequence: message.sequence };
+}
+
+/** Tries again for as long as the database is away: an outage is no fault of the event and must not use it up. */
+async function throughOutages<T>(reception: Reception, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (reception.signal.aborted || !isUnavailable(error)) {
+        throw error;
+      }
+      reception.log.warn({ err: error }, "the database is away: events wait");
+    }
+    await setTimeout(outageDelayMs, undefined, { signal: reception.signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,6 @@
+export { createEvents, type Events, type EventsOptions, type EventsStatus } from "./create-events.ts";
+export { type Delivery, PermanentError, type Receive } from "./delivery.ts";
+export { type Emission, event, type TypedEvent } from "./event.ts";
+export type { Outbox } from "./outbox.ts";
+export type { StreamSettings } from "./stream-names.ts";
+export { aggregate, deadLetter, heddle, inbox, outbox, parked } from "./tables.ts";

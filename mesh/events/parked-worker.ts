@@ -1,0 +1,116 @@
+import type { Part } from "#mesh/process";
+import { readDelivery } from "./cloud-events.ts";
+import { errorText, insertDeadLetter } from "./dead-letter.ts";
+import { type Delivery, PermanentError } from "./delivery.ts";
+import { setInboxStatus } from "./inbox.ts";
+import { claimParked, deleteParked, type ParkedEvent, parkAgain, parkFailed } from "./parked.ts";
+import { logDeadLetter, type Reception, runReceive } from "./reception.ts";
+import { retryDelayMs } from "./retry-delay.ts";
+import { createWakeUp } from "./wake-up.ts";
+
+/** Tries parked events again when they are due. */
+export interface ParkedWorker extends Part {
+  /** Looks for due events now. */
+  kick(): void;
+}
+
+/** How often due events are looked for without a kick, in milliseconds. */
+const pollMs = 1_000;
+/** An event that has waited this long is told of: its saga may be stuck. In milliseconds. */
+const alarmMs = 600_000;
+
+/** Creates the worker of one service's parked events. Several replicas may work side by side. */
+export function createParkedWorker(reception: Reception): ParkedWorker {
+  const wakeUp = createWakeUp();
+  let stopping = false;
+  let running: Promise<void> = Promise.resolve();
+
+  async function run(): Promise<void> {
+    while (!stopping) {
+      const tried = await tryNext(reception).catch((error: unknown) => {
+        reception.log.warn({ err: error }, "could not look for parked events");
+        return false;
+      });
+      if (!tried) {
+        await wakeUp.wait(pollMs);
+      }
+    }
+  }
+
+  return {
+    name: "parked events",
+    kick: wakeUp.wake,
+    async start() {
+      running = run();
+    },
+    async stop() {
+      stopping = true;
+      wakeUp.wake();
+      await running;
+    },
+  };
+}
+
+/** Tries the next due event in its own transaction. Returns false when there is none. */
+async function tryNext(reception: Reception): Promise<boolean> {
+  const { database, consumer } = reception;
+  let claimed: { event: ParkedEvent; delivery: Delivery } | undefined;
+  try {
+    await database.transaction(async (tx) => {
+      claimed = undefined;
+      const event = await claimParked(tx, consumer);
+      if (event === undefined) {
+        return;
+      }
+      const delivery = readParked(event);
+      claimed = { event, delivery };
+      if ((await runReceive(reception, delivery, tx)) === "parked") {
+        await parkAgain(tx, event);
+        alarmIfOld(reception, event, delivery);
+      } else {
+        await deleteParked(tx, event.id);
+        await setInboxStatus(tx, delivery.eventId, consumer, "done");
+      }
+    });
+  } catch (error) {
+    if (claimed === undefined) {
+      throw error;
+    }
+    await noteFailure(reception, claimed.event, claimed.delivery, error);
+  }
+  return claimed !== undefined;
+}
+
+async function noteFailure(
+  reception: Reception,
+  event: ParkedEvent,
+  delivery: Delivery,
+  error: unknown,
+): Promise<void> {
+  const { consumer, database, log, maxDeliveries } = reception;
+  const failures = event.failures + 1;
+  const { eventId, type, key } = delivery;
+  if (!(error instanceof PermanentError) && failures < maxDeliveries) {
+    const delayMs = retryDelayMs(failures);
+    await database.transaction((tx) => parkFailed(tx, event.id, delayMs, errorText(error)));
+    log.warn({ eventId, type, key, failures, delayMs, err: error }, "could not take a parked event in, trying again");
+    return;
+  }
+  const letter = { consumer, delivery: { ...delivery, deliveries: failures }, stream: "", sequence: undefined, error };
+  await database.transaction(async (tx) => {
+    await insertDeadLetter(tx, letter);
+    await deleteParked(tx, event.id);
+    await setInboxStatus(tx, eventId, consumer, "dead");
+  });
+  logDeadLetter(log, letter);
+}
+
+function readParked({ subject, headers, payload, attempts }: ParkedEvent): Delivery {
+  return readDelivery({ subject, headers, payload, deliveries: attempts + 1 });
+}
+
+function alarmIfOld({ log }: Reception, { ageMs }: ParkedEvent, { eventId, type, key }: Delivery): void {
+  if (ageMs > alarmMs) {
+    log.warn({ eventId, type, key, ageMs }, "an event has been parked for long: its saga may be stuck");
+  }
+}

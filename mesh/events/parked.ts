@@ -1,0 +1,95 @@
+import { sql } from "drizzle-orm";
+import { afterCommit, type Transaction } from "#mesh/db";
+import type { Delivery } from "./delivery.ts";
+
+/** An event that waits, read and locked by whoever tries it again. */
+export interface ParkedEvent {
+  readonly id: string;
+  readonly subject: string;
+  readonly headers: Record<string, string>;
+  readonly payload: Uint8Array;
+  readonly attempts: number;
+  readonly failures: number;
+  /** How long it has waited, in milliseconds. */
+  readonly ageMs: number;
+}
+
+/** First time after which a parked event is tried again without a release, in milliseconds. It doubles each time. */
+const firstRetryMs = 30_000;
+const longestRetryMs = 600_000;
+
+/** Keeps an event aside, in the transaction that found out that it must wait. */
+export async function park(tx: Transaction, consumer: string, delivery: Delivery): Promise<void> {
+  const { eventId, key, type, subject, headers, payload } = delivery;
+  await tx.execute(sql`
+    insert into heddle.parked (event_id, consumer, key, type, subject, headers, payload, due_at)
+    values (
+      ${eventId}, ${consumer}, ${key}, ${type}, ${subject}, ${JSON.stringify(headers)}::jsonb,
+      ${Buffer.from(payload)}, ${dueIn(firstRetryMs)}
+    )
+  `);
+}
+
+/**
+ * Makes the parked events of these keys due, in the transaction that moves their saga on, and calls `kick` after it.
+ *
+ * An event that is being tried at this moment is passed over rather than waited for, which could deadlock: its
+ * handler waits for the lock that the mover holds, and then sees the move.
+ */
+export async function releaseParked(tx: Transaction, keys: readonly string[], kick: () => void): Promise<void> {
+  if (keys.length === 0) {
+    return;
+  }
+  const released = await tx.execute(sql`
+    update heddle.parked set due_at = now()
+    where id in (
+      select id from heddle.parked
+      where key = any(${sql.param([...keys])}::text[]) and due_at > now()
+      for update skip locked
+    )
+    returning 1
+  `);
+  if (released.length > 0) {
+    afterCommit(tx, kick);
+  }
+}
+
+/** Locks and returns the oldest due event of some key, undefined where none is due; the later ones of a key wait. */
+export async function claimParked(tx: Transaction, consumer: string): Promise<ParkedEvent | undefined> {
+  const [row] = await tx.execute<Record<keyof ParkedEvent, never>>(sql`
+    select id, subject, headers, payload, attempts, failures,
+      (extract(epoch from now() - parked_at) * 1000)::float8 as "ageMs"
+    from heddle.parked as first
+    where consumer = ${consumer} and due_at <= now() and not exists (
+      select from heddle.parked as earlier
+      where earlier.consumer = first.consumer and earlier.key = first.key and earlier.id < first.id
+        and earlier.due_at <= now()
+    )
+    order by id
+    limit 1
+    for update skip locked
+  `);
+  return row;
+}
+
+/** Ends an event's wait. */
+export async function deleteParked(tx: Transaction, id: string): Promise<void> {
+  await tx.execute(sql`delete from heddle.parked where id = ${id}`);
+}
+
+/** Keeps an event that was tried too early waiting. */
+export async function parkAgain(tx: Transaction, { id, attempts }: ParkedEvent): Promise<void> {
+  const dueAt = dueIn(Math.min(firstRetryMs * 2 ** attempts, longestRetryMs));
+  await tx.execute(sql`update heddle.parked set attempts = attempts + 1, due_at = ${dueAt} where id = ${id}`);
+}
+
+/** Keeps an event whose handler failed waiting. */
+export async function parkFailed(tx: Transaction, id: string, delayMs: number, error: string): Promise<void> {
+  await tx.execute(sql`
+    update heddle.parked set failures = failures + 1, due_at = ${dueIn(delayMs)}, error = ${error} where id = ${id}
+  `);
+}
+
+function dueIn(ms: number) {
+  return sql`now() + make_interval(secs => ${ms / 1000}::float8)`;
+}

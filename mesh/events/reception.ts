@@ -1,0 +1,70 @@
+import type { Database, Transaction } from "#mesh/db";
+import { runInScope } from "#mesh/scope";
+import { childTrace, type Logger } from "#mesh/telemetry";
+import { runCausedBy } from "./cause.ts";
+import { type DeadLetter, insertDeadLetter } from "./dead-letter.ts";
+import type { Delivery, Receive } from "./delivery.ts";
+import { enterInbox, setInboxStatus } from "./inbox.ts";
+import { park } from "./parked.ts";
+
+/** What receptions have in common. */
+export interface Reception {
+  /** Name under which the inbox keeps what was taken in: the service's. */
+  readonly consumer: string;
+  readonly database: Database;
+  readonly receive: Receive;
+  /** Aborted when handlers that are still running are no longer waited for. */
+  readonly signal: AbortSignal;
+  /** An event that fails this often becomes a dead letter. */
+  readonly maxDeliveries: number;
+  readonly log: Logger;
+}
+
+/** Takes an event in, once: inbox entry, effects and caused events commit together. */
+export async function takeIn(reception: Reception, delivery: Delivery): Promise<"done" | "parked" | "duplicate"> {
+  const { consumer, database } = reception;
+  return await database.transaction(async (tx) => {
+    if (!(await enterInbox(tx, delivery.eventId, consumer, "done"))) {
+      return "duplicate";
+    }
+    const outcome = await runReceive(reception, delivery, tx);
+    if (outcome === "parked") {
+      await park(tx, consumer, delivery);
+      await setInboxStatus(tx, delivery.eventId, consumer, "parked");
+    }
+    return outcome;
+  });
+}
+
+/** Runs the handler as a child of the event's trace, and as the cause of what it announces. */
+export function runReceive(reception: Reception, delivery: Delivery, tx: Transaction): Promise<"done" | "parked"> {
+  const scope = {
+    signal: reception.signal,
+    deadline: undefined,
+    trace: childTrace(delivery.trace),
+    authorization: undefined,
+    requestId: delivery.correlationId,
+  };
+  return runInScope(scope, () => runCausedBy(delivery, () => reception.receive(delivery, tx)));
+}
+
+/** Gives an event up, unless it was taken in after all. */
+export async function buryNew(reception: Reception, letter: DeadLetter): Promise<void> {
+  const buried = await reception.database.transaction(async (tx) => {
+    const entered = await enterInbox(tx, letter.delivery.eventId, reception.consumer, "dead");
+    if (entered) {
+      await insertDeadLetter(tx, letter);
+    }
+    return entered;
+  });
+  if (buried) {
+    logDeadLetter(reception.log, letter);
+  }
+}
+
+/** Tells whoever is on call that an event was given up. */
+export function logDeadLetter(log: Logger, { consumer, delivery, error }: DeadLetter): void {
+  const { eventId, type, key, deliveries, headers } = delivery;
+  const traceparent = headers.traceparent;
+  log.error({ consumer, eventId, type, key, deliveries, traceparent, err: error }, "an event is now a dead letter");
+}

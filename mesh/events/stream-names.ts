@@ -1,0 +1,48 @@
+import type { ConsumerSpec, StreamSpec } from "./broker.ts";
+
+/** Settings of a service's stream that an installation may choose. */
+export interface StreamSettings {
+  /** Size at which the stream refuses more. Default 256 MiB. */
+  readonly maxBytes?: number;
+  /** How long events stay. Default 7 days. */
+  readonly maxAgeMs?: number;
+  /** Copies in a cluster: 1, 3 or 5. Default 1. */
+  readonly replicas?: number;
+  /** Forbids deleting messages and purging; it cannot be undone. Default false. */
+  readonly sealed?: boolean;
+}
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** Name of the stream that a service feeds: EVT_SHOP_ORDER for "shop.order". */
+export function streamName(service: string): string {
+  return `EVT_${service.toUpperCase().replaceAll(".", "_")}`;
+}
+
+/** The stream that a service feeds, and nobody else. */
+export function streamSpec(service: string, settings: StreamSettings = {}): StreamSpec {
+  return {
+    name: streamName(service),
+    subject: `evt.${service}.>`,
+    maxBytes: settings.maxBytes ?? 256 * 1024 * 1024,
+    maxAgeMs: settings.maxAgeMs ?? 7 * dayMs,
+    maxMessageBytes: 256 * 1024,
+    // An optimisation only: the inbox is what makes repetitions harmless. Large windows cost memory.
+    duplicateWindowMs: 120_000,
+    replicas: settings.replicas ?? 1,
+    sealed: settings.sealed ?? false,
+  };
+}
+
+/** The consumer with which `service` reads the events of `producer` that have the given subject prefixes. */
+export function consumerSpec(service: string, producer: string, subjectPrefixes: readonly string[]): ConsumerSpec {
+  const name = (of: string) => of.replaceAll(".", "_");
+  return {
+    stream: streamName(producer),
+    name: `${name(service)}__${name(producer)}`,
+    subjects: subjectPrefixes.map((prefix) => `${prefix}.*`).toSorted(),
+    widest: `evt.${producer}.>`,
+    ackWaitMs: 30_000,
+    maxAckPending: 256,
+  };
+}

@@ -1,0 +1,123 @@
+// biome-ignore-all lint/style/noRestrictedImports: a fixture of tests, with the shop's events as its examples
+import { InventoryReactionService } from "#gen/shop/inventory/reactions/v1/inventory_reactions_pb.ts";
+import { file_shop_inventory_v1_inventory_events } from "#gen/shop/inventory/v1/inventory_events_pb.ts";
+import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
+import { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactions_pb.ts";
+import {
+  file_shop_order_v1_order_events,
+  OrderCancelledSchema,
+  OrderConfirmedSchema,
+  OrderPlacedSchema,
+} from "#gen/shop/order/v1/order_events_pb.ts";
+import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
+import { type Contract, eventContract, readContract } from "#mesh/contract";
+import { createDatabase, type Database, meshMigrations, type Transaction } from "#mesh/db";
+import { silentLogger, type TestNats, testDatabases, testNats } from "#mesh/testing";
+import { createEvents, type Events, type EventsOptions } from "./create-events.ts";
+import type { Receive } from "./delivery.ts";
+import { type Emission, event, type TypedEvent } from "./event.ts";
+
+/** A service of a test: its database and its events. */
+export interface TestService {
+  readonly database: Database;
+  readonly events: Events;
+  /** Appends events in one transaction. */
+  announce(...events: TypedEvent[]): Promise<void>;
+}
+
+/** A broker and databases of a test's own, and the services on them. */
+export interface TestWorld extends AsyncDisposable {
+  readonly nats: TestNats;
+  /** Starts a replica of the service that announces orders. */
+  orders(options?: Partial<EventsOptions>): Promise<TestService>;
+  /** Starts a replica of the service that takes orders in. */
+  inventory(receive: Receive, options?: Partial<EventsOptions>): Promise<TestService>;
+  /** Stops one service before the end of the test. */
+  stop(service: TestService): Promise<void>;
+}
+
+/** What the service announces that takes orders. */
+export const ordersContract: Contract = readContract({
+  services: [OrderService],
+  events: file_shop_order_v1_order_events,
+  reactions: OrderReactionService,
+});
+
+const inventoryContract: Contract = readContract({
+  services: [InventoryService],
+  events: file_shop_inventory_v1_inventory_events,
+  reactions: InventoryReactionService,
+});
+
+/** Starts an empty world. Use with `await using`. */
+export async function testWorld(): Promise<TestWorld> {
+  const nats = await testNats();
+  const databases = testDatabases();
+  const services = new Set<TestService>();
+
+  async function start(contract: Contract, options: Partial<EventsOptions>): Promise<TestService> {
+    const log = silentLogger();
+    const name = databases.prefix + contract.name.replace(".", "_");
+    const database = createDatabase({
+      ...{ postgresUrl: databases.postgresUrl, name, migrations: [meshMigrations], log },
+    });
+    const events = createEvents({ contract, database, natsUrl: nats.url, log, ...options });
+    const service = {
+      ...{ database, events },
+      announce: (...announced: TypedEvent[]) =>
+        database.transaction((tx) => events.outbox.append(tx, announced.map(emission))),
+    };
+    await database.start();
+    services.add(service);
+    await events.start();
+    return service;
+  }
+
+  async function stop(service: TestService): Promise<void> {
+    if (services.delete(service)) {
+      await service.events.stop();
+      await service.database.stop();
+    }
+  }
+
+  return {
+    nats,
+    orders: (options = {}) => start(ordersContract, options),
+    inventory: (receive, options = {}) => start(inventoryContract, { receive, ...options }),
+    stop,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([...services].map(stop));
+      await databases[Symbol.asyncDispose]();
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Events of the order with this id. */
+export const placed = (orderId: string) => event(OrderPlacedSchema, { orderId });
+export const confirmed = (orderId: string) => event(OrderConfirmedSchema, { orderId });
+export const cancelled = (orderId: string) => event(OrderCancelledSchema, { orderId });
+
+/** An event as append() takes it. */
+export function emission({ schema, message }: TypedEvent): Emission {
+  const contract = eventContract(schema);
+  if (contract === undefined) {
+    throw new Error(`${schema.typeName} is no event`);
+  }
+  return { event: contract, message };
+}
+
+/** Opens a transaction, runs `work` in it, and returns what commits it. */
+export async function openTransaction(database: Database, work: (tx: Transaction) => Promise<void>) {
+  const worked = Promise.withResolvers<void>();
+  const commit = Promise.withResolvers<void>();
+  const ended = database.transaction(async (tx) => {
+    await work(tx).then(worked.resolve, worked.reject);
+    await commit.promise;
+  });
+  await worked.promise;
+  return async () => {
+    commit.resolve();
+    await ended;
+  };
+}
