@@ -2,3 +2,4 @@ export { group } from "./group.ts";
 export type { Part } from "./part.ts";
 export { type RunOptions, run } from "./run.ts";
 export { StartError } from "./start-error.ts";
+export { together } from "./together.ts";

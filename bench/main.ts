@@ -1,0 +1,22 @@
+// `npm run bench`, or `npm run bench -- rpc gateway checkout` for some of them: measures and prints ratios.
+import { runCheckoutBench } from "./checkout/main.ts";
+import { runGatewayBench } from "./gateway/main.ts";
+import { runRpcBench } from "./rpc/main.ts";
+
+const benches: Readonly<Record<string, () => Promise<object>>> = {
+  rpc: runRpcBench,
+  gateway: runGatewayBench,
+  checkout: runCheckoutBench,
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in benches));
+if (unknown.length > 0) {
+  console.error(`there is no benchmark ${unknown.join(", ")}; choose from ${Object.keys(benches).join(", ")}`);
+  process.exit(1);
+}
+for (const [name, bench] of Object.entries(benches)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  console.log(`\n${name}`);
+  console.table(await bench());
+}

@@ -1,0 +1,50 @@
+import { testDatabases, testNats } from "#mesh/testing";
+import { shop } from "../../scripts/shop.ts";
+import { type Http, httpClient } from "./http.ts";
+import type { ProviderTotals } from "./invariants.ts";
+import { shopPorts } from "./ports.ts";
+
+/** A whole shop inside the test's own process, with databases and a broker of its own. */
+export interface TestShop extends AsyncDisposable {
+  /** Where the gateway listens. */
+  readonly url: string;
+  readonly http: Http;
+  /** host:port of a service such as "shop.catalog". */
+  address(service: string): string;
+  /** What the test payment provider knows. */
+  provider(): Promise<ProviderTotals>;
+}
+
+/** Starts a shop with demo data; `variables` are added to its environment. */
+export async function startShop(variables: Record<string, string> = {}): Promise<TestShop> {
+  const nats = await testNats();
+  const databases = testDatabases();
+  const ports = await shopPorts();
+  const started = shop({
+    ...ports,
+    POSTGRES_URL: databases.postgresUrl,
+    HEDDLE_DATABASE_PREFIX: databases.prefix,
+    HEDDLE_POOL_SIZE: "6",
+    NATS_URL: nats.url,
+    HEDDLE_MESH_SECRET: "a secret that only this test's shop knows",
+    HEDDLE_ADMIN_PASSWORD: "heddle-admin",
+    HEDDLE_DEMO_DATA: "true",
+    LOG_LEVEL: "error",
+    ...variables,
+  });
+  await started.start();
+  return {
+    url: started.url,
+    http: httpClient(started.url),
+    address: (service) => started.services.find(({ name }) => name === service)?.address ?? "",
+    provider: async () => {
+      const response = await fetch(`http://127.0.0.1:${ports.PAYMENT_PROVIDER_PORT}/v1/authorizations`);
+      return (await response.json()) as ProviderTotals;
+    },
+    async [Symbol.asyncDispose]() {
+      await started.stop();
+      await databases[Symbol.asyncDispose]();
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
