@@ -11,6 +11,8 @@ const clientGone = 499;
  */
 export function logWhenOver(exchange: Exchange, log: Logger): void {
   const { request, response, method, notes, requestId, startedMs, trace } = exchange;
+  // A request that is cut off loses its socket before the end.
+  const peer = request.socket.remoteAddress;
   response.on("close", () => {
     const finished = response.writableFinished;
     log.info(
@@ -23,7 +25,7 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
         upstreamMs: notes.upstreamMs === undefined ? undefined : round(notes.upstreamMs),
         requestId,
         traceId: trace.traceId,
-        peer: request.socket.remoteAddress,
+        peer,
       },
       "request",
     );

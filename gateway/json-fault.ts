@@ -72,7 +72,8 @@ function refusalOf(message: DescMessage, json: JsonValue): unknown {
 /** The reason alone, without the parser's words about where it was. */
 function reasonOf(refusal: unknown): string {
   if (!(refusal instanceof Error)) return String(refusal);
-  if (isFieldError(refusal.cause)) return refusal.cause.message;
+  // The index is in the path already, and there it counts in the whole list.
+  if (isFieldError(refusal.cause)) return refusal.cause.message.replace(/^list item #\d+: /, "");
   return refusal.message.replace(/^cannot decode .*? from JSON:? /s, "");
 }
 

@@ -31,14 +31,21 @@ export function sendContinue(request: IncomingMessage, response: ServerResponse)
  */
 export function discardRest(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;
+  const { socket } = request;
   let left = discardedBytes;
-  const timer = setTimeout(() => request.destroy(), discardedMs);
-  request.on("data", (chunk: Buffer) => {
+  // Node drops the body of an answered request before anyone sees it, so what arrives is counted at the socket.
+  const count = (chunk: Buffer) => {
     left -= chunk.length;
-    if (left < 0) request.destroy();
-  });
-  request.on("close", () => clearTimeout(timer));
-  request.on("end", () => clearTimeout(timer));
+    if (left < 0) socket.destroy();
+  };
+  const timer = setTimeout(() => socket.destroy(), discardedMs);
+  const done = () => {
+    clearTimeout(timer);
+    socket.off("data", count);
+  };
+  socket.on("data", count);
+  request.once("end", done);
+  request.once("close", done);
   request.resume();
 }
 

@@ -13,10 +13,15 @@ import {
   type MessageInitShape,
   setExtension,
 } from "@bufbuild/protobuf";
-import { type FileDescriptorSet, FileDescriptorSetSchema, MethodOptionsSchema } from "@bufbuild/protobuf/wkt";
+import {
+  type FileDescriptorSet,
+  FileDescriptorSetSchema,
+  MethodOptionsSchema,
+  ServiceOptionsSchema,
+} from "@bufbuild/protobuf/wkt";
 import { http } from "#gen/google/api/annotations_pb.ts";
 import { HttpRuleSchema } from "#gen/google/api/http_pb.ts";
-import { PolicySchema, policy } from "#gen/heddle/v1/policy_pb.ts";
+import { PolicySchema, policy, ServerSchema, server } from "#gen/heddle/v1/policy_pb.ts";
 
 const buf = fileURLToPath(new URL("../node_modules/.bin/buf", import.meta.url));
 
@@ -60,8 +65,12 @@ export function serviceOf(registry: FileRegistry, typeName: string): DescService
 }
 
 function addOptions(set: FileDescriptorSet, methods: Readonly<Record<string, MethodOptionsInit>>): void {
-  const declared = set.file.flatMap(({ service }) => service).flatMap(({ method }) => method);
-  for (const method of declared) {
+  const services = set.file.flatMap(({ service }) => service);
+  for (const service of services) {
+    service.options ??= create(ServiceOptionsSchema);
+    setExtension(service.options, server, create(ServerSchema, { defaultPort: 1 }));
+  }
+  for (const method of services.flatMap((service) => service.method)) {
     const init = methods[method.name];
     if (init === undefined) continue;
     method.options ??= create(MethodOptionsSchema);
