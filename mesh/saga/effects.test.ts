@@ -7,7 +7,7 @@ import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import { type Contract, readContract } from "#mesh/contract";
 import { currentScope } from "#mesh/scope";
 import type { EffectContext, ReactionHandlers } from "./handlers.ts";
-import { note, type SagaFixture, sagaFixture } from "./saga-fixture.ts";
+import { note, patience, type SagaFixture, sagaFixture } from "./saga-fixture.ts";
 
 const contract = readContract({
   services: [PaymentService],
@@ -70,9 +70,9 @@ describe("an effect", () => {
     await using fixture = await payment({ ...base, authorise });
     await fixture.saga.worker.start();
     await reserve(fixture, "p1");
-    await expect.poll(() => fixture.state("p1")).toBe("AUTHORISED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("AUTHORISED");
     await fixture.deliver(OrderConfirmedSchema, { orderId: "p1" });
-    await expect.poll(() => fixture.state("p1")).toBe("CAPTURED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("CAPTURED");
     await fixture.saga.worker.stop();
     expect(states).toEqual(["AUTHORISING", true]);
     expect(calls).toEqual(["checkout/p1/Authorise 1", "checkout/p1/Capture 1"]);
@@ -92,7 +92,7 @@ describe("an effect", () => {
     await using fixture = await payment(answering(calls, { authorise }));
     await fixture.saga.worker.start();
     await reserve(fixture, "p1");
-    await expect.poll(() => fixture.state("p1"), { timeout: 5_000 }).toBe("AUTHORISED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("AUTHORISED");
     await fixture.saga.worker.stop();
     const key = "checkout/p1/Authorise";
     expect(calls).toEqual([`${key} 1 failed`, `${key} 2 failed`, `${key} 3`]);
@@ -106,7 +106,7 @@ describe("an effect", () => {
     await reserve(fixture, "p1");
     await fixture.database.sql`update heddle.effect set attempts = 4`;
     await fixture.saga.worker.start();
-    await expect.poll(() => fixture.alarms).toMatchObject([{ key: "p1", attempt: 5, effect: "Authorise" }]);
+    await expect.poll(() => fixture.alarms, patience).toMatchObject([{ key: "p1", attempt: 5, effect: "Authorise" }]);
     await fixture.saga.worker.stop();
     expect(await fixture.effects("p1")).toEqual(["Authorise due"]);
   });
@@ -118,7 +118,9 @@ describe("an effect", () => {
     for (const key of keys) await reserve(fixture, key);
     const workers = [fixture.saga.worker, fixture.replica(answering(calls)).worker];
     await Promise.all(workers.map((worker) => worker.start()));
-    await expect.poll(async () => [...new Set(await Promise.all(keys.map(fixture.state)))]).toEqual(["AUTHORISED"]);
+    await expect
+      .poll(async () => [...new Set(await Promise.all(keys.map(fixture.state)))], patience)
+      .toEqual(["AUTHORISED"]);
     await Promise.all(workers.map((worker) => worker.stop()));
     expect(calls.toSorted()).toEqual(keys.map((key) => `checkout/${key}/Authorise 1`).toSorted());
   });
@@ -136,7 +138,7 @@ describe("an effect", () => {
     await using fixture = await sagaFixture(withDeadline(30), answering(calls, { authorise }));
     await fixture.saga.worker.start();
     await reserve(fixture, "p1");
-    await expect.poll(() => fixture.state("p1"), { timeout: 5_000 }).toBe("AUTHORISED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("AUTHORISED");
     await fixture.saga.worker.stop();
     expect(calls).toEqual(["checkout/p1/Authorise 2"]);
   });
@@ -146,15 +148,18 @@ describe("a crash between a call and its result", () => {
   it("has the call repeated under the same key, and the late result of the lost attempt is dropped", async () => {
     const calls: string[] = [];
     const lost = slowProvider(calls);
-    await using fixture = await payment(answering(calls, { authorise: lost.authorise }));
+    await using fixture = await payment(answering(calls, { authorise: lost.authorise }), {
+      // The hanging call takes the only place, so that it is the other process that repeats it.
+      effectConcurrency: 1,
+    });
     await fixture.saga.worker.start();
     await reserve(fixture, "p1");
-    await expect.poll(() => calls).toHaveLength(1);
+    await expect.poll(() => calls, patience).toHaveLength(1);
     // The claim of a process that is no more runs out.
     await fixture.database.sql`update heddle.effect set lease_until = now()`;
     const other = fixture.replica(answering(calls));
     await other.worker.start();
-    await expect.poll(() => fixture.state("p1")).toBe("AUTHORISED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("AUTHORISED");
     lost.answer();
     await fixture.saga.worker.stop();
     await other.worker.stop();
@@ -170,7 +175,7 @@ describe("a state that was left", () => {
     await reserve(fixture, "p1");
     await cancel(fixture, "p1");
     await fixture.saga.worker.start();
-    await expect.poll(() => fixture.state("p1")).toBe("VOIDED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("VOIDED");
     await fixture.saga.worker.stop();
     expect(calls).toEqual(["checkout/p1/Void 1"]);
     expect(await fixture.effects("p1")).toEqual(["Authorise skipped", "Void done"]);
@@ -182,13 +187,13 @@ describe("a state that was left", () => {
     await using fixture = await payment(answering(calls, { authorise: slow.authorise }));
     await fixture.saga.worker.start();
     await reserve(fixture, "p1");
-    await expect.poll(() => calls).toHaveLength(1);
+    await expect.poll(() => calls, patience).toHaveLength(1);
     await cancel(fixture, "p1");
     await reserve(fixture, "p2");
-    await expect.poll(() => calls).toHaveLength(2);
+    await expect.poll(() => calls, patience).toHaveLength(2);
     expect(await fixture.effects("p1")).toEqual(["Authorise due", "Void due"]);
     slow.answer();
-    await expect.poll(() => fixture.state("p1")).toBe("VOIDED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("VOIDED");
     await fixture.saga.worker.stop();
     expect(calls.filter((call) => call.includes("p1"))).toEqual(["checkout/p1/Authorise 1", "checkout/p1/Void 1"]);
     expect(await fixture.announced("p1")).toEqual(["PaymentVoided"]);
@@ -203,7 +208,7 @@ describe("a state that was left", () => {
     await fixture.database.sql`update heddle.effect set attempts = 1, lease_until = now()`;
     await cancel(fixture, "p1");
     await fixture.saga.worker.start();
-    await expect.poll(() => fixture.state("p1")).toBe("VOIDED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("VOIDED");
     await fixture.saga.worker.stop();
     expect(calls).toEqual(["checkout/p1/Authorise 2", "checkout/p1/Void 1"]);
   });
@@ -216,10 +221,10 @@ describe("an outcome that no declared move takes", () => {
     await using fixture = await sagaFixture(withoutIgnored(), answering(calls, { authorise: slow.authorise }));
     await fixture.saga.worker.start();
     await reserve(fixture, "p1");
-    await expect.poll(() => calls).toHaveLength(1);
+    await expect.poll(() => calls, patience).toHaveLength(1);
     await cancel(fixture, "p1");
     slow.answer();
-    await expect.poll(() => fixture.state("p1")).toBe("VOIDED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("VOIDED");
     await fixture.saga.worker.stop();
     expect(await fixture.effects("p1")).toEqual(["Authorise failed", "Void done"]);
     expect(await fixture.announced("p1")).toEqual(["PaymentVoided"]);
@@ -236,7 +241,7 @@ describe("stopping", () => {
     await using fixture = await payment(answering(calls, { authorise: slow.authorise }));
     await fixture.saga.worker.start();
     await reserve(fixture, "p1");
-    await expect.poll(() => calls).toHaveLength(1);
+    await expect.poll(() => calls, patience).toHaveLength(1);
     const stopped = fixture.saga.worker.stop();
     slow.answer();
     await stopped;
@@ -255,11 +260,11 @@ describe("stopping", () => {
     await using fixture = await payment(answering(calls, { authorise }), { stopTimeoutMs: 10 });
     await fixture.saga.worker.start();
     await reserve(fixture, "p1");
-    await expect.poll(() => calls).toEqual(["hangs"]);
+    await expect.poll(() => calls, patience).toEqual(["hangs"]);
     await fixture.saga.worker.stop();
     expect(aborted).toHaveBeenCalled();
     await fixture.saga.worker.start();
-    await expect.poll(() => fixture.state("p1")).toBe("AUTHORISED");
+    await expect.poll(() => fixture.state("p1"), patience).toBe("AUTHORISED");
     await fixture.saga.worker.stop();
     expect(calls).toEqual(["hangs", "checkout/p1/Authorise 2"]);
   });

@@ -27,7 +27,7 @@ export interface PumpOptions {
 }
 
 /** Longest sleep, in milliseconds: what other replicas have left behind is found after that. */
-const longestSleepMs = 1_000;
+export const longestSleepMs = 1_000;
 /** Shortest sleep, in milliseconds. */
 const shortestSleepMs = 20;
 /** What aborted jobs get to let go, in milliseconds. */

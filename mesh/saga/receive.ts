@@ -68,7 +68,8 @@ async function move(engine: Engine, arrival: Arrival): Promise<"done" | "parked"
 async function fanOut(engine: Engine, arrival: Arrival): Promise<"done"> {
   const { reaction, delivery, tx } = arrival;
   const { extra: events } = await handle(engine, arrival, "");
-  const isStep = ({ event }: Emission) => reaction.moves.some(({ emits }) => emits === event);
+  const announced = new Set(reaction.moves.map(({ emits }) => emits?.message.typeName));
+  const isStep = ({ event }: Emission) => announced.has(event.message.typeName);
   const steps = events.filter(isStep).map((step) => ({ step, key: eventKey(step.event, step.message) }));
   // In the order of keys, so that two fan-outs never wait for each other.
   for (const { step, key } of steps.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {

@@ -11,6 +11,9 @@ import type { SagaOptions } from "./engine.ts";
 import { sagaMigrations } from "./migrations.ts";
 import { effect, participant, timer } from "./schema.ts";
 
+/** How long a test waits for what must come, on a busy machine too. */
+export const patience = { timeout: 20_000 };
+
 /** A service with nothing but a saga: a database of its own and the real outbox, from which nothing is published. */
 export interface SagaFixture extends AsyncDisposable {
   readonly database: Database;

@@ -4,6 +4,7 @@ import { afterCommit } from "#mesh/db";
 import type { Engine } from "./engine.ts";
 import type { Row } from "./participant-row.ts";
 import { pipelined } from "./pipelined.ts";
+import { longestSleepMs } from "./pump.ts";
 import { timer } from "./schema.ts";
 import { currentTraceparent } from "./trace.ts";
 
@@ -15,7 +16,8 @@ export async function armTimers(engine: Engine, row: Row, { from, to }: MoveCont
     dropped.length > 0 ? dropTimers(row, dropped.map(timerName)) : undefined,
     ...armed.map((contract) => armTimer(row, timerName(contract), contract.afterMs)),
   ]);
-  if (armed.length > 0) afterCommit(row.tx, () => engine.timerBell.ring());
+  // One that is due later is found in time without.
+  if (armed.some(({ afterMs }) => afterMs < longestSleepMs)) afterCommit(row.tx, () => engine.timerBell.ring());
 }
 
 function timerName({ method }: { method: { name: string } }): string {

@@ -6,7 +6,7 @@ import { PaymentAuthorisedSchema } from "#gen/shop/payment/v1/payment_events_pb.
 import { readContract } from "#mesh/contract";
 import { event } from "#mesh/events";
 import type { ReactionHandlers } from "./handlers.ts";
-import { type SagaFixture, sagaFixture } from "./saga-fixture.ts";
+import { patience, type SagaFixture, sagaFixture } from "./saga-fixture.ts";
 
 const contract = readContract({
   services: [OrderService],
@@ -39,7 +39,7 @@ it("fires at the overridden time, through the declared move", async () => {
   await using order = await withDeadline(30);
   await order.saga.worker.start();
   await place(order, "o1");
-  await expect.poll(() => order.state("o1")).toBe("CANCELLED");
+  await expect.poll(() => order.state("o1"), patience).toBe("CANCELLED");
   expect(await order.announced("o1")).toEqual(["OrderPlaced", "OrderCancelled"]);
   expect(await order.timers("o1")).toEqual([]);
   await order.saga.worker.stop();
@@ -51,7 +51,7 @@ it("fires what was armed while nobody worked, once, whichever replica is faster"
   for (const key of keys) await place(order, key);
   const workers = [order.saga.worker, order.replica(handlers).worker, order.replica(handlers).worker];
   await Promise.all(workers.map((worker) => worker.start()));
-  await expect.poll(async () => (await Promise.all(keys.map(order.timers))).flat()).toEqual([]);
+  await expect.poll(async () => (await Promise.all(keys.map(order.timers))).flat(), patience).toEqual([]);
   await Promise.all(workers.map((worker) => worker.stop()));
   for (const key of keys) expect(await order.announced(key)).toEqual(["OrderPlaced", "OrderCancelled"]);
 });
@@ -62,7 +62,7 @@ it("does not fire once its state was left", async () => {
   await order.deliver(PaymentAuthorisedSchema, { orderId: "o1" });
   await place(order, "o2");
   await order.saga.worker.start();
-  await expect.poll(() => order.state("o2")).toBe("CANCELLED");
+  await expect.poll(() => order.state("o2"), patience).toBe("CANCELLED");
   await order.saga.worker.stop();
   expect(await order.state("o1")).toBe("CONFIRMED");
   expect(await order.announced("o1")).toEqual(["OrderPlaced", "OrderConfirmed"]);
@@ -73,7 +73,7 @@ it("is tried again after a failure, with an alarm, and holds no other back", asy
   await place(order, "failing");
   await place(order, "o1");
   await order.saga.worker.start();
-  await expect.poll(() => order.state("failing"), { timeout: 5_000 }).toBe("CANCELLED");
+  await expect.poll(() => order.state("failing"), patience).toBe("CANCELLED");
   await order.saga.worker.stop();
   expect(await order.state("o1")).toBe("CANCELLED");
   expect(order.alarms.map(({ key, failures }) => ({ key, failures }))).toEqual([
@@ -88,7 +88,7 @@ it("meets an event of the same key without waiting for each other", async () => 
   for (const key of keys) await place(order, key);
   await order.saga.worker.start();
   await Promise.all(keys.map((orderId) => order.deliver(PaymentAuthorisedSchema, { orderId })));
-  await expect.poll(async () => (await Promise.all(keys.map(order.timers))).flat()).toEqual([]);
+  await expect.poll(async () => (await Promise.all(keys.map(order.timers))).flat(), patience).toEqual([]);
   await order.saga.worker.stop();
   for (const key of keys) {
     const end = (await order.announced(key)).slice(1);
