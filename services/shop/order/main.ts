@@ -3,5 +3,4 @@ import { readServiceConfig } from "#mesh/config";
 import { run } from "#mesh/process";
 import { orderService } from "./service.ts";
 
-const service = orderService(readServiceConfig(OrderService));
-await run(service, { log: service.log });
+await run(() => orderService(readServiceConfig(OrderService)));

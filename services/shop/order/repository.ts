@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, lt, sql } from "drizzle-orm";
 import type { OrderReason } from "#gen/shop/order/v1/order_service_pb.ts";
 import type { Database, Transaction } from "#mesh/db";
 import { participant } from "#mesh/saga";
@@ -91,13 +91,16 @@ export async function markUserDeleted(tx: Transaction, userId: string): Promise<
 
 /** Returns a user's pending orders and keeps them from moving until the transaction ends. */
 export async function lockPendingOrders(tx: Transaction, userId: string): Promise<string[]> {
-  const rows = await tx
-    .select({ id: order.id })
+  const ofUser = tx
+    .select({ key: sql`${order.id}::text` })
     .from(order)
-    .innerJoin(participant, checkout)
-    .where(and(eq(order.userId, userId), eq(participant.state, "PENDING")))
+    .where(eq(order.userId, userId));
+  const rows = await tx
+    .select({ id: participant.key })
+    .from(participant)
+    .where(and(eq(participant.saga, "checkout"), eq(participant.state, "PENDING"), inArray(participant.key, ofUser)))
     .orderBy(asc(participant.key))
-    .for("update", { of: participant });
+    .for("update");
   return rows.map((row) => row.id);
 }
 
