@@ -4,7 +4,7 @@ import { createClient } from "@connectrpc/connect";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
 import { readPolicies } from "#mesh/contract";
 import { type AccessTokenVerifier, accessTokenVerifier, remoteKeys, serviceIdentity } from "#mesh/identity";
-import { type Part, StartError } from "#mesh/process";
+import { type Program, StartError } from "#mesh/process";
 import { createMeshTransport } from "#mesh/rpc";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import { logWhenOver } from "./access-log.ts";
@@ -37,7 +37,7 @@ export interface GatewayOptions {
 }
 
 /** Creates the gateway. Throws a StartError that lists what is wrong with the contracts' policies and HTTP rules. */
-export function gateway(options: GatewayOptions): Part & { readonly url: string } {
+export function gateway(options: GatewayOptions): Program & { readonly url: string } {
   const { config, services } = options;
   const log = options.log ?? createLogger({ name: "gateway", level: config.logLevel, format: config.logFormat });
   const policies = [...readPolicies(services.map(({ service }) => service)).values()];
@@ -55,6 +55,7 @@ export function gateway(options: GatewayOptions): Part & { readonly url: string 
   const http = createHttpPart({ host, port, drainTimeoutMs, portVariable: "GATEWAY_PORT", listener: dispatch });
   return {
     name: "gateway",
+    log,
     get url() {
       return http.url;
     },

@@ -1,7 +1,7 @@
 // `npm start`: the whole shop on this machine. Servers first, then services, then one screen that says what to try.
 import { parseArgs } from "node:util";
 import { readEnvironment, variable } from "#mesh/config";
-import { type Part, run, StartError } from "#mesh/process";
+import { type Part, type Program, run, StartError } from "#mesh/process";
 import { createLogger } from "#mesh/telemetry";
 import { localTopology } from "./local-topology.ts";
 
@@ -26,11 +26,10 @@ Environment
 
 interface Options {
   fresh: boolean;
-  help: boolean;
 }
 
 function readOptions(args: string[]): Options {
-  const options = { fresh: { type: "boolean", default: false }, help: { type: "boolean", default: false } } as const;
+  const options = { fresh: { type: "boolean", default: false } } as const;
   try {
     return parseArgs({ args, options }).values;
   } catch (error) {
@@ -39,11 +38,13 @@ function readOptions(args: string[]): Options {
 }
 
 /** Reading what the user wrote is part of the start, so that its faults are shown like all others. */
-function topology(options: Options): Part {
+function topology(options: Options): Program {
   const say = (text: string) => console.log(text);
+  const { LOG_LEVEL: level } = readEnvironment({ LOG_LEVEL: variable.text("warn") });
   let part: Part | undefined;
   return {
     name: "shop",
+    log: createLogger({ name: "heddle", level, format: "pretty" }),
     start() {
       part = localTopology({ env: process.env, fresh: options.fresh, say });
       return part.start();
@@ -56,18 +57,5 @@ function topology(options: Options): Part {
   };
 }
 
-try {
-  const options = readOptions(process.argv.slice(2));
-  if (options.help) console.log(help);
-  else {
-    const { LOG_LEVEL: level } = readEnvironment({ LOG_LEVEL: variable.text("warn") });
-    await run(topology(options), {
-      log: createLogger({ name: "heddle", level, format: "pretty" }),
-      stopTimeoutMs: 25_000,
-    });
-  }
-} catch (error) {
-  if (!(error instanceof StartError)) throw error;
-  console.error(error.message);
-  process.exitCode = 1;
-}
+if (process.argv.includes("--help")) console.log(help);
+else await run(() => topology(readOptions(process.argv.slice(2))), { stopTimeoutMs: 25_000 });

@@ -1,5 +1,5 @@
 export { group } from "./group.ts";
 export type { Part } from "./part.ts";
-export { type RunOptions, run } from "./run.ts";
+export { type Program, type RunOptions, run } from "./run.ts";
 export { StartError } from "./start-error.ts";
 export { together } from "./together.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { expect, test } from "vitest";
 
 /** Runs a program whose part does what `body` says, in a process of its own. */
-function program(body: string, options = "{ log }"): { child: ChildProcess; output: () => string } {
+function program(body: string, options = "{}"): { child: ChildProcess; output: () => string } {
   const source = `
     import { pino } from "pino";
     import { run, StartError } from "#mesh/process";
@@ -11,7 +11,7 @@ function program(body: string, options = "{ log }"): { child: ChildProcess; outp
     const say = (text) => process.stdout.write(text + "\\n");
     const keepAlive = setInterval(() => {}, 1000);
     void StartError;
-    await run({ name: "part", ${body} }, ${options});
+    await run(() => ({ name: "part", log, ${body} }), ${options});
     say("end");
   `;
   const child = spawn(process.execPath, ["--input-type=module-typescript", "--eval", source], { stdio: "pipe" });
@@ -40,6 +40,15 @@ test("an expected fault of starting is one line without a stack, code 1", async 
   expect(code).toBe(1);
 });
 
+test("so is one of putting the part together", async () => {
+  const { child, output } = program(
+    "...(() => { clearInterval(keepAlive); throw new StartError('No such variable.'); })()",
+  );
+  const [code] = await once(child, "close");
+  expect(output()).toBe("No such variable.\nend\n");
+  expect(code).toBe(1);
+});
+
 test("an uncaught error stops the part, code 1", async () => {
   const { child, output } = program(
     "async start() { setTimeout(() => { throw new Error('boom') }) }, async stop() { clearInterval(keepAlive); say('down') }",
@@ -50,10 +59,7 @@ test("an uncaught error stops the part, code 1", async () => {
 });
 
 test("a part that never stops is left behind, code 1", async () => {
-  const { child, output } = program(
-    "async start() {}, stop: () => new Promise(() => {})",
-    "{ log, stopTimeoutMs: 50 }",
-  );
+  const { child, output } = program("async start() {}, stop: () => new Promise(() => {})", "{ stopTimeoutMs: 50 }");
   await expect.poll(output, { timeout: 10_000 }).toContain('"msg":"started"');
   child.kill("SIGTERM");
   const [code] = await once(child, "close");

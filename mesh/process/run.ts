@@ -2,10 +2,14 @@ import type { Logger } from "pino";
 import type { Part } from "./part.ts";
 import { StartError } from "./start-error.ts";
 
+/** A part that is a process of its own. */
+export interface Program extends Part {
+  /** Receives what happens to the process. */
+  readonly log: Logger;
+}
+
 /** How `run` behaves. */
 export interface RunOptions {
-  /** Receives what happens to the process. */
-  log: Logger;
   /** Longest time that stopping may take, in milliseconds, before the process ends anyway. Default 15 000. */
   stopTimeoutMs?: number;
 }
@@ -14,22 +18,36 @@ export interface RunOptions {
 const sameKeypressMs = 1_000;
 
 /**
- * Runs a part as the program of this process: starts it, waits for SIGTERM or SIGINT (or for the death of a parent
- * that holds an IPC channel to us), and stops it. A second signal ends the process at once.
+ * Runs a part as the program of this process: puts it together, starts it, waits for SIGTERM or SIGINT (or for the
+ * death of a parent that holds an IPC channel to us), and stops it. A second signal ends the process at once.
  * A fault of starting is printed to stderr, an expected one (StartError) as its message only; the exit code is then 1.
+ * Throws what `make` throws when it is no StartError.
  */
-export async function run(part: Part, options: RunOptions): Promise<void> {
-  const { log, stopTimeoutMs = 15_000 } = options;
+export async function run(make: () => Program, { stopTimeoutMs = 15_000 }: RunOptions = {}): Promise<void> {
+  const program = made(make);
+  if (!program) return;
+  const { log } = program;
   const ending = Promise.withResolvers<Ending>();
   const release = listen(ending.resolve, log);
-  const first = await Promise.race([startOf(part, log), ending.promise]);
+  const first = await Promise.race([startOf(program, log), ending.promise]);
   const { fault } = first ?? (await ending.promise);
   if (fault) report(fault.error, log);
-  const clean = await stopWithin(part, stopTimeoutMs, log);
+  const clean = await stopWithin(program, stopTimeoutMs, log);
   if (fault || !clean) process.exitCode = 1;
   release();
   // Whatever still keeps the event loop alive must not keep the process: everything that matters has stopped.
   setTimeout(() => process.exit(), 2_000).unref();
+}
+
+function made(make: () => Program): Program | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+    return undefined;
+  }
 }
 
 /** Why the process ends: a signal, or a fault. */

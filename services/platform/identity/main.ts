@@ -3,5 +3,4 @@ import { readServiceConfig } from "#mesh/config";
 import { run } from "#mesh/process";
 import { identityService } from "./service.ts";
 
-const service = identityService(readServiceConfig(IdentityService));
-await run(service, { log: service.log });
+await run(() => identityService(readServiceConfig(IdentityService)));

@@ -3,5 +3,4 @@ import { readServiceConfig } from "#mesh/config";
 import { run } from "#mesh/process";
 import { catalogService } from "./service.ts";
 
-const service = catalogService(readServiceConfig(CatalogService));
-await run(service, { log: service.log });
+await run(() => catalogService(readServiceConfig(CatalogService)));

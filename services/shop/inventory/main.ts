@@ -3,5 +3,4 @@ import { readServiceConfig } from "#mesh/config";
 import { run } from "#mesh/process";
 import { inventoryService } from "./service.ts";
 
-const service = inventoryService(readServiceConfig(InventoryService));
-await run(service, { log: service.log });
+await run(() => inventoryService(readServiceConfig(InventoryService)));

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { readEnvironment, type ServiceConfig, variable } from "#mesh/config";
 import { createDatabase } from "#mesh/db";
-import { group, type Part } from "#mesh/process";
+import { group, type Program } from "#mesh/process";
 import { createLogger } from "#mesh/telemetry";
 import { createProviderServer } from "./server.ts";
 
@@ -27,7 +27,7 @@ export function readProviderSettings(env?: NodeJS.ProcessEnv): ProviderSettings 
 export function paymentProvider(
   config: ProviderConfig,
   settings: ProviderSettings = readProviderSettings(),
-): Part & { readonly url: string } {
+): Program & { readonly url: string } {
   const { host, postgresUrl, databasePrefix, logLevel, logFormat } = config;
   const log = createLogger({ name: "shop.payment-provider", level: logLevel, format: logFormat });
   const database = createDatabase({
@@ -37,11 +37,9 @@ export function paymentProvider(
     log,
   });
   const server = createProviderServer({ host, ...settings, database, log });
-  const { name, start, stop } = group("payment provider", [database, server]);
   return {
-    name,
-    start,
-    stop,
+    ...group("payment provider", [database, server]),
+    log,
     get url() {
       return server.url;
     },

@@ -3,5 +3,4 @@ import { readServiceConfig } from "#mesh/config";
 import { run } from "#mesh/process";
 import { paymentService } from "./service.ts";
 
-const service = paymentService(readServiceConfig(PaymentService));
-await run(service, { log: service.log });
+await run(() => paymentService(readServiceConfig(PaymentService)));
