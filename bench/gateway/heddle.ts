@@ -1,0 +1,23 @@
+// Our gateway as it runs in production, its access log included; tokens are the only part that the calls do not need.
+import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
+import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
+import { gateway } from "../../gateway/gateway.ts";
+
+const address = process.argv[2] ?? "";
+const edge = gateway({
+  config: {
+    host: "127.0.0.1",
+    port: 0,
+    meshSecret: "a secret that only the benchmark knows",
+    logLevel: "info",
+    logFormat: "json",
+    corsOrigins: [],
+    maxBodyBytes: 4 * 1024 * 1024,
+    drainTimeoutMs: 1_000,
+    addressOf: () => address,
+  },
+  services: [IdentityService, CatalogService].map((service) => ({ service, address })),
+  tokens: { verify: async () => undefined },
+});
+await edge.start();
+process.send?.(new URL(edge.url).port);
