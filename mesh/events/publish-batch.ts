@@ -12,7 +12,7 @@ const freshIds = 3;
 
 /** Publishes events: in order within a key, side by side across keys. When the broker is away or full, all stop. */
 export async function publishBatch(
-  broker: Broker,
+  broker: Pick<Broker, "publish">,
   stream: string,
   events: readonly WaitingEvent[],
 ): Promise<BatchResult> {
@@ -46,7 +46,7 @@ export async function publishBatch(
  * know the id of a message it has dropped (replicated nats-server 2.10.14 to 2.10.29). Another id gets it stored;
  * consumers tell events by ce-id alone.
  */
-async function publishEvent(broker: Broker, stream: string, event: WaitingEvent): Promise<number> {
+async function publishEvent(broker: Pick<Broker, "publish">, stream: string, event: WaitingEvent): Promise<number> {
   const { eventId, subject, headers, payload } = event;
   for (let fresh = 0; fresh <= freshIds; fresh++) {
     const messageId = fresh === 0 ? eventId : `${eventId}~${Date.now().toString(36)}${fresh}`;

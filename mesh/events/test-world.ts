@@ -1,4 +1,7 @@
 // biome-ignore-all lint/style/noRestrictedImports: a fixture of tests, with the shop's events as its examples
+
+import { sql } from "drizzle-orm";
+import { vi } from "vitest";
 import { InventoryReactionService } from "#gen/shop/inventory/reactions/v1/inventory_reactions_pb.ts";
 import { file_shop_inventory_v1_inventory_events } from "#gen/shop/inventory/v1/inventory_events_pb.ts";
 import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
@@ -13,9 +16,12 @@ import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { type Contract, eventContract, readContract } from "#mesh/contract";
 import { createDatabase, type Database, meshMigrations, type Transaction } from "#mesh/db";
 import { silentLogger, type TestNats, testDatabases, testNats } from "#mesh/testing";
+import type { Broker } from "./broker.ts";
 import { createEvents, type Events, type EventsOptions } from "./create-events.ts";
-import type { Receive } from "./delivery.ts";
+import type { Delivery, Receive } from "./delivery.ts";
 import { type Emission, event, type TypedEvent } from "./event.ts";
+import { deleteStream } from "./nats/delete-stream.ts";
+import { natsBroker } from "./nats/index.ts";
 
 /** A service of a test: its database and its events. */
 export interface TestService {
@@ -34,6 +40,10 @@ export interface TestWorld extends AsyncDisposable {
   inventory(receive: Receive, options?: Partial<EventsOptions>): Promise<TestService>;
   /** Stops one service before the end of the test. */
   stop(service: TestService): Promise<void>;
+  /** Deletes a stream and all that it holds. */
+  removeStream(name: string): Promise<void>;
+  /** A connection to the broker beside the services. */
+  broker(): Promise<Broker>;
 }
 
 /** What the service announces that takes orders. */
@@ -54,6 +64,7 @@ export async function testWorld(): Promise<TestWorld> {
   const nats = await testNats();
   const databases = testDatabases();
   const services = new Set<TestService>();
+  const brokers: Broker[] = [];
 
   async function start(contract: Contract, options: Partial<EventsOptions>): Promise<TestService> {
     const log = silentLogger();
@@ -85,8 +96,16 @@ export async function testWorld(): Promise<TestWorld> {
     orders: (options = {}) => start(ordersContract, options),
     inventory: (receive, options = {}) => start(inventoryContract, { receive, ...options }),
     stop,
+    removeStream: (name) => deleteStream(nats.url, name),
+    async broker() {
+      const broker = natsBroker({ url: nats.url, name: "test", log: silentLogger() });
+      await broker.start();
+      brokers.push(broker);
+      return broker;
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all([...services].map(stop));
+      await Promise.all(brokers.map((broker) => broker.stop()));
       await databases[Symbol.asyncDispose]();
       await nats[Symbol.asyncDispose]();
     },
@@ -121,3 +140,28 @@ export async function openTransaction(database: Database, work: (tx: Transaction
     await ended;
   };
 }
+
+/** Waits until a check passes. */
+export const waitFor = (check: () => void | Promise<void>) => vi.waitFor(check, { timeout: 20_000, interval: 20 });
+
+/** A handler that remembers what it took in. */
+export function recorder() {
+  const taken: Delivery[] = [];
+  const receive: Receive = async (delivery) => {
+    taken.push(delivery);
+    return "done";
+  };
+  return { taken, receive, keys: () => taken.map(({ key }) => key) };
+}
+
+/** Number of rows of one of the mesh's tables. */
+export async function count({ database }: TestService, table: string, where = sql`true`): Promise<number> {
+  const [row] = await database.orm.execute(
+    sql`select count(*)::int as n from heddle.${sql.identifier(table)} where ${where}`,
+  );
+  return Number(row?.n);
+}
+
+/** Conditions for count(). */
+export const isPublished = sql`published_at is not null`;
+export const hasStatus = (status: string) => sql`status = ${status}`;
