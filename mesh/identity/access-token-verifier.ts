@@ -60,19 +60,19 @@ export function accessTokenVerifier(keys: KeySource, options: AccessTokenOptions
     }
   }
 
-  async function verifyToken(token: string): Promise<User> {
+  async function verifyHeader(authorization: string): Promise<User> {
+    const token = BEARER.exec(authorization)?.[1];
+    if (!token) throw unauthenticated('the header "authorization" must be "Bearer" and an access token');
     const payload = await payloadOf(token).catch(throwUnauthenticated);
     const user = userOf(payload);
-    remembered.set(token, user, (payload.exp ?? 0) * 1000);
+    remembered.set(authorization, user, (payload.exp ?? 0) * 1000);
     return user;
   }
 
   return {
     async verify(authorization) {
       if (!authorization) return undefined;
-      const token = BEARER.exec(authorization)?.[1];
-      if (!token) throw unauthenticated('the header "authorization" must be "Bearer" and an access token');
-      return remembered.get(token) ?? verifyToken(token);
+      return remembered.get(authorization) ?? verifyHeader(authorization);
     },
   };
 }

@@ -55,6 +55,8 @@ export class ServerCall implements RpcContext, Scope {
   /** The requests of client and bidirectional streaming calls. */
   requests: AsyncIterable<Message> | undefined;
   end: CallEnd | undefined;
+  /** Aborts the call at its deadline; stopped when the call has ended. */
+  timer: NodeJS.Timeout | undefined;
   /** Told once when the call is no longer wanted; the reason was given to the signal before. */
   onAbort: ((error: ConnectError) => void) | undefined;
 
@@ -64,6 +66,8 @@ export class ServerCall implements RpcContext, Scope {
   #reader: Waiter<Buffer | undefined> | undefined;
   #writer: Waiter<void> | undefined;
   #halfClosed = false;
+  #readsOnly = false;
+  #only: Buffer | undefined;
   #abortedBy: ConnectError | undefined;
   #controller: AbortController | undefined;
   #log: Logger | undefined;
@@ -124,7 +128,19 @@ export class ServerCall implements RpcContext, Scope {
   /** Reads one message; undefined when the caller has sent its last. Rejects when the call is aborted. */
   async read(): Promise<Message | undefined> {
     const bytes = await this.#readBytes();
-    if (!bytes) return undefined;
+    return bytes && this.#decode(bytes);
+  }
+
+  /** Reads the only message, up to the caller's end. Rejects when there is none or another one. */
+  async readOnly(): Promise<Message> {
+    this.#readsOnly = true;
+    const bytes = await this.#readBytes();
+    // gRPC's own code for a wrong number of messages (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+    if (!bytes) throw new ConnectError("the call ended without a request", Codes.Unimplemented);
+    return this.#decode(bytes);
+  }
+
+  #decode(bytes: Buffer): Message {
     try {
       return fromBinary(this.served.desc.input, bytes);
     } catch (cause) {
@@ -151,6 +167,7 @@ export class ServerCall implements RpcContext, Scope {
   finish(end: CallEnd): void {
     if (this.end) return;
     this.end = end;
+    clearTimeout(this.timer);
     this.#sendHeader();
     const code: number = end.code;
     let trailer = end.trailer ?? null;
@@ -163,6 +180,7 @@ export class ServerCall implements RpcContext, Scope {
   abort(error: ConnectError): void {
     if (this.end || this.#abortedBy) return;
     this.#abortedBy = error;
+    clearTimeout(this.timer);
     this.#controller?.abort(error);
     this.#reader?.reject(error);
     this.#writer?.reject(error);
@@ -178,15 +196,24 @@ export class ServerCall implements RpcContext, Scope {
   }
 
   onReceiveMessage(message: Buffer): void {
-    this.#reader?.resolve(message);
+    if (!this.#readsOnly) {
+      this.#reader?.resolve(message);
+    } else if (this.#only) {
+      this.#reader?.reject(new ConnectError("the call has more than one request", Codes.Unimplemented));
+    } else {
+      this.#only = message;
+      this.#stream.startRead();
+    }
   }
 
   onReceiveHalfClose(): void {
     this.#halfClosed = true;
-    this.#reader?.resolve(undefined);
+    this.#reader?.resolve(this.#only);
   }
 
   onCancel(): void {
+    // grpc-js says so after every call, also when it ended well.
+    if (this.end) return;
     const sent = this.#transportStatus;
     if (sent) this.abort(new ConnectError(sent.details, sent.code));
     // Clients give up at the deadline too, and their cancelling may come first.

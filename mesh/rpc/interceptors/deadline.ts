@@ -9,33 +9,21 @@ import type { Step } from "../step.ts";
 export function limitTime(next: Step): Step {
   return (call) =>
     new Promise((resolve, reject) => {
-      const timer = startTimer(call);
-      call.onAbort = (error) => {
-        clearTimeout(timer);
-        reject(error);
-      };
-      next(call).then(
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        (error: unknown) => {
-          clearTimeout(timer);
-          reject(error);
-        },
-      );
+      call.onAbort = reject;
+      startTimer(call);
+      next(call).then(resolve, reject);
     });
 }
 
 /** grpc-js watches the caller's deadline itself: only an earlier one of the policy needs a timer. */
-function startTimer(call: ServerCall): NodeJS.Timeout | undefined {
+function startTimer(call: ServerCall): void {
   call.deadline = call.callersDeadline;
   const limitMs = call.served.policy?.deadlineMs;
-  if (limitMs === undefined) return undefined;
+  if (limitMs === undefined) return;
   const policyDeadline = Date.now() + limitMs;
-  if (call.deadline <= policyDeadline) return undefined;
+  if (call.deadline <= policyDeadline) return;
   call.deadline = policyDeadline;
-  return setTimeout(exceed, limitMs, call, limitMs);
+  call.timer = setTimeout(exceed, limitMs, call, limitMs);
 }
 
 function exceed(call: ServerCall, limitMs: number): void {

@@ -1,15 +1,11 @@
 import type { Message } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
 import type { ServerCall } from "../server-call.ts";
 import type { Step } from "../step.ts";
 
 /** Reads the one request of unary and server streaming calls: after the caller is known, before anything looks at it. */
 export function receiveOne(next: Step): Step {
   return async (call) => {
-    call.request = await call.read();
-    // gRPC's own code for a wrong number of messages (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
-    if (!call.request) throw new ConnectError("the call ended without a request", Code.Unimplemented);
-    if (await call.read()) throw new ConnectError("the call has more than one request", Code.Unimplemented);
+    call.request = await call.readOnly();
     await next(call);
   };
 }
