@@ -55,6 +55,8 @@ interface Responding extends ProviderServerOptions {
 
 async function respond(context: Responding, message: IncomingMessage, response: ServerResponse): Promise<void> {
   const { status, body } = await answer(context, message).catch((error) => explain(context, error));
+  // A connection that stays open would hold up the end.
+  if (context.stopping.aborted) response.setHeader("connection", "close");
   response.writeHead(status, { "content-type": "application/json", "cache-control": "no-store" });
   response.end(JSON.stringify(body));
 }
