@@ -15,7 +15,8 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
   const peer = request.socket.remoteAddress;
   response.on("close", () => {
     const finished = response.writableFinished;
-    log.info(
+    const level = notes.fault === undefined ? "info" : "error";
+    log[level](
       {
         method,
         route: notes.route ?? "none",
@@ -26,6 +27,7 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
         requestId,
         traceId: trace.traceId,
         peer,
+        err: notes.fault,
       },
       "request",
     );

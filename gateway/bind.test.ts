@@ -38,7 +38,7 @@ function bindBy(rule: string, parts: { values?: string[]; query?: string; body?:
     if (found === undefined) throw new Error(`no field ${field}`);
     return found;
   });
-  const bind = compileBind(all, { method, variables, body });
+  const bind = compileBind(all, { method, variables, body, registry });
   const bytes = parts.body === undefined ? undefined : Buffer.from(parts.body);
   return toJson(all, bind({ values: parts.values ?? [], query: parts.query ?? "", body: bytes }));
 }
@@ -220,6 +220,11 @@ describe("bodies", () => {
       { pageTokens: ["a"], bigValue: "5", i64: "9007199254740993" },
     ],
     ["POST /v1 *", { body: '{"unknown":{"x":1},"id":null,"genre":1}' }, { genre: "GENRE_POETRY" }],
+    [
+      "POST /v1 *",
+      { body: '{"x":1,"shelf":{"y":2,"size":3},"shelves":[{"z":[]},{"name":"n"}],"genre":"GENRE_POETRY"}' },
+      { shelf: { size: 3 }, shelves: [{}, { name: "n" }], genre: "GENRE_POETRY" },
+    ],
     ["POST /v1 shelf", { body: '{"name":"x"}', query: "id=7" }, { id: "7", shelf: { name: "x" } }],
     ["POST /v1 shelf", { body: "{}" }, { shelf: {} }],
     ["POST /v1 shelf", { body: "null" }, {}],
@@ -254,6 +259,9 @@ describe("bodies", () => {
       "shelf.parent.display_name body: expected string",
     ],
     ["POST /v1 *", { body: '{"shelves":[{"name":"a"},{"rows":[{"size":true}]}]}' }, "shelves[1].rows[0].size body: "],
+    ["POST /v1 *", { body: '{"genre":"POETRY"}' }, "genre body: "],
+    ["POST /v1 *", { body: '{"x":1,"shelves":[{"genre":"POETRY","y":2}]}' }, "shelves[0].genre body: "],
+    ["POST /v1 *", { body: '{"x":1,"id":"a","id":"b"}' }, ' body: duplicate object key "id"'],
     ["POST /v1 *", { body: '{"time":"now"}' }, "time body: invalid RFC 3339"],
     ["POST /v1 *", { body: '{"id":"a","id":"b"}' }, ' body: duplicate object key "id"'],
     ["POST /v1 *", { body: '{"left":"a","right":1}' }, " body: "],
@@ -269,7 +277,7 @@ describe("bodies", () => {
   });
 
   test("a body that is not UTF-8 is refused", () => {
-    const bind = compileBind(all, { method: "POST", variables: [], body: "*" });
+    const bind = compileBind(all, { method: "POST", variables: [], body: "*", registry });
     expect(() => bind({ values: [], query: "", body: Buffer.from([0x22, 0xff, 0x22]) })).toThrow("not UTF-8");
   });
 

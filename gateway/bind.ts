@@ -1,4 +1,4 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import type { DescMessage, Message, Registry } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { bodyText, compileBody, parseJson } from "./bind-body.ts";
 import { compilePathValue } from "./bind-path.ts";
@@ -24,6 +24,8 @@ export interface BindingRule {
   readonly method: string;
   readonly variables: readonly RequestField[];
   readonly body: string;
+  /** Messages that an Any may hold. */
+  readonly registry: Registry;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface BindingRule {
  */
 export function compileBind(request: DescMessage, rule: BindingRule): Bind {
   const pathFields = new Set(rule.variables.map(({ path }) => path));
-  const bindBody = compileBody(request, rule.body);
+  const bindBody = compileBody(request, rule.body, rule.registry);
   const bindQuery = compileQuery(request, { pathFields, body: rule.body });
   const fillMask = compileMask(request, { ...rule, pathFields });
   const bindValues = rule.variables.map(compilePathValue);

@@ -147,8 +147,7 @@ async function passGate(context: HandlerContext, policy: MethodPolicy, gate: Gat
 /** An error as the client may see it: without the service's metadata, with the headers that belong to it. */
 function relay(thrown: unknown, context: HandlerContext): ConnectError {
   const { exchange } = callOf(context);
-  const error = toConnectError(thrown, exchange.requestId);
-  exchange.notes.code = error.code;
+  const error = toConnectError(thrown, exchange);
   const headers = errorHeaders(error, exchange.request.headers.authorization !== undefined);
   const relayed = new ConnectError(error.rawMessage, error.code, headers, undefined, error.cause);
   relayed.details = error.details;

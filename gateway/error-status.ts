@@ -2,6 +2,7 @@ import { create, type DescMessage, fromBinary, type JsonValue, type Registry, to
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { EdgeError } from "./edge-error.ts";
+import type { Exchange } from "./exchange.ts";
 import { hasNamedFields } from "./well-known-text.ts";
 
 /** HTTP status of each code, as google/rpc/code.proto has it. */
@@ -95,8 +96,14 @@ function anyJson(desc: DescMessage, json: JsonValue): JsonValue {
   return members ? { ...type, ...json } : { ...type, value: json };
 }
 
-/** Makes a ConnectError of whatever was thrown; what nobody expected becomes "internal error" with the request's id. */
-export function toConnectError(thrown: unknown, requestId: string): ConnectError {
-  if (thrown instanceof ConnectError) return thrown;
-  return new ConnectError(`internal error (request ${requestId})`, Code.Internal, undefined, undefined, thrown);
+/**
+ * Makes a ConnectError of whatever was thrown, and notes its code. What nobody expected becomes "internal error" with
+ * the request's id; the log has the rest.
+ */
+export function toConnectError(thrown: unknown, { notes, requestId }: Exchange): ConnectError {
+  const expected = thrown instanceof ConnectError;
+  if (!expected) notes.fault = thrown;
+  const error = expected ? thrown : new ConnectError(`internal error (request ${requestId})`, Code.Internal);
+  notes.code = error.code;
+  return error;
 }

@@ -30,6 +30,8 @@ export interface Notes {
   route?: string;
   code?: Code;
   upstreamMs?: number;
+  /** An error that nobody expected: the client sees only that there was one. */
+  fault?: unknown;
 }
 
 const requestIdPattern = /^[\w.:/+=-]{1,128}$/;

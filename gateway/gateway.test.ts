@@ -483,6 +483,23 @@ test("stopping lets a running request end and takes no new ones", async () => {
   await stopped;
 });
 
+test("an error that nobody expected is logged, and the client gets only the request's id", async () => {
+  await using library = await startLibrary({ tokens: { verify: () => Promise.reject(new Error("the cause")) } });
+  const headers = { ...ada, "x-request-id": "the-id" };
+  const answer = await call(library.url, "GET /v1/books/7", { headers });
+  expect([answer.status, answer.json()]).toEqual([
+    500,
+    { code: 13, message: "internal error (request the-id)", details: [] },
+  ]);
+  await expect
+    .poll(() => library.lines.find(({ level }) => level === "error"))
+    .toMatchObject({
+      requestId: "the-id",
+      status: 500,
+      err: { message: "the cause" },
+    });
+});
+
 test("a port in use is said plainly", async () => {
   await using library = await startLibrary();
   const port = Number(new URL(library.url).port);

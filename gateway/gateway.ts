@@ -88,7 +88,7 @@ function createListener(parts: ListenerParts): RequestListener {
     response.on("finish", () => discardRest(request));
     // A socket that breaks is seen by "close"; without a listener its error would end the process.
     response.on("error", (error) => parts.log.debug({ err: error, requestId: exchange.requestId }, "socket failed"));
-    dispatch(exchange, parts).catch((thrown: unknown) => refuse(exchange, parts, thrown));
+    dispatch(exchange, parts).catch((thrown: unknown) => sendError(exchange, thrown, parts.registry));
   };
 }
 
@@ -110,12 +110,6 @@ function answerOptions(exchange: Exchange, { cors, rpc, table }: ListenerParts):
   exchange.notes.route = "OPTIONS";
   send(exchange, 204, { Allow: methods.join(", "), ...cors.preflight(exchange, methods) });
   return true;
-}
-
-function refuse(exchange: Exchange, { registry, log }: ListenerParts, thrown: unknown): void {
-  sendError(exchange, thrown, registry);
-  if (exchange.response.statusCode < 500) return;
-  log.warn({ err: thrown, requestId: exchange.requestId, route: exchange.notes.route }, "request failed");
 }
 
 function meshChannels(config: GatewayConfig): OpenChannel {

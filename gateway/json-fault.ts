@@ -1,4 +1,4 @@
-import { type DescField, type DescMessage, fromJson, type JsonValue } from "@bufbuild/protobuf";
+import { type DescField, type DescMessage, fromJson, type JsonValue, type Registry } from "@bufbuild/protobuf";
 import { isFieldError } from "@bufbuild/protobuf/reflect";
 import { hasNamedFields } from "./well-known-text.ts";
 
@@ -9,32 +9,35 @@ export interface JsonFault {
   readonly reason: string;
 }
 
-// Every level parses what lies below it again, so the search stops where it would cost more than the answer is worth.
-const deepestLevel = 10;
-
-/**
- * Finds the field that makes `fromJson` fail, by parsing each part alone. Only for a value that has been refused:
- * the cost is that of a few more parses.
- */
-export function findJsonFault(
-  message: DescMessage,
-  json: JsonValue,
-  refusal: unknown,
-  levels = deepestLevel,
-): JsonFault {
-  return inMessage(message, json, { path: "", levels }) ?? { path: "", reason: reasonOf(refusal) };
+/** How a fault is looked for. */
+export interface FaultSearch {
+  /** What the parser said. */
+  readonly refusal: unknown;
+  /** Messages that an Any may hold. */
+  readonly registry: Registry;
+  /** How deep to look: every level parses what lies below it again. */
+  readonly levels: number;
 }
 
 interface Place {
   readonly path: string;
   readonly levels: number;
+  readonly registry: Registry;
+}
+
+/**
+ * Finds the field that makes the strict `fromJson` fail, by parsing each part alone. Only for a value that has been
+ * refused: the cost is that of a few more parses.
+ */
+export function findJsonFault(message: DescMessage, json: JsonValue, search: FaultSearch): JsonFault {
+  return inMessage(message, json, { path: "", ...search }) ?? { path: "", reason: reasonOf(search.refusal) };
 }
 
 function inMessage(message: DescMessage, json: JsonValue, place: Place): JsonFault | undefined {
   if (!isObject(json) || !hasNamedFields(message) || place.levels === 0) return undefined;
   for (const [key, value] of Object.entries(json)) {
     const field = message.fields.find(({ name, jsonName }) => name === key || jsonName === key);
-    const refusal = field && refusalOf(message, { [key]: value });
+    const refusal = field && refusalOf(message, { [key]: value }, place);
     if (field && refusal !== undefined) return inField(field, value, refusal, below(place, field.name));
   }
   return undefined;
@@ -51,7 +54,7 @@ function inField(field: DescField, json: JsonValue, refusal: unknown, place: Pla
 function inList(field: DescField & { fieldKind: "list" }, json: JsonValue, place: Place): JsonFault | undefined {
   if (!Array.isArray(json)) return undefined;
   for (const [index, item] of json.entries()) {
-    const refusal = refusalOf(field.parent, { [field.name]: [item] });
+    const refusal = refusalOf(field.parent, { [field.name]: [item] }, place);
     if (refusal === undefined) continue;
     const at = { ...place, path: `${place.path}[${index}]` };
     const deeper = field.listKind === "message" ? inMessage(field.message, item, at) : undefined;
@@ -60,9 +63,9 @@ function inList(field: DescField & { fieldKind: "list" }, json: JsonValue, place
   return undefined;
 }
 
-function refusalOf(message: DescMessage, json: JsonValue): unknown {
+function refusalOf(message: DescMessage, json: JsonValue, { registry }: Place): unknown {
   try {
-    fromJson(message, json, { ignoreUnknownFields: true });
+    fromJson(message, json, { registry });
     return undefined;
   } catch (refusal) {
     return refusal;
@@ -78,7 +81,7 @@ function reasonOf(refusal: unknown): string {
 }
 
 function below(place: Place, name: string): Place {
-  return { path: place.path === "" ? name : `${place.path}.${name}`, levels: place.levels - 1 };
+  return { ...place, path: place.path === "" ? name : `${place.path}.${name}`, levels: place.levels - 1 };
 }
 
 function isObject(json: JsonValue): json is { [key: string]: JsonValue } {

@@ -78,7 +78,7 @@ function compileRoute(policy: MethodPolicy, rule: HttpRule, registry: Registry):
     template,
     policy,
     readsBody: body !== "",
-    bind: compileBind(input, { method: httpMethod, variables, body }),
+    bind: compileBind(input, { method: httpMethod, variables, body, registry }),
     print: compilePrint(output, fieldName(output, "response_body", rule.responseBody), registry),
   };
 }

@@ -36,15 +36,24 @@ export interface MethodOptionsInit {
  * `methods` adds options to rpcs by their name.
  */
 export function compileContract(text: string, methods: Readonly<Record<string, MethodOptionsInit>> = {}): FileRegistry {
+  const set = fromBinary(FileDescriptorSetSchema, imageOf(text));
+  addOptions(set, methods);
+  return createFileRegistry(set);
+}
+
+const images = new Map<string, Uint8Array>();
+
+function imageOf(text: string): Uint8Array {
+  const known = images.get(text);
+  if (known) return known;
   const folder = mkdtempSync(join(tmpdir(), "gateway-contract-"));
   try {
     const file = join(folder, "contract/test/v1/test.proto");
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
     const image = execFileSync(buf, ["build", folder, "--as-file-descriptor-set", "-o", "-"]);
-    const set = fromBinary(FileDescriptorSetSchema, image);
-    addOptions(set, methods);
-    return createFileRegistry(set);
+    images.set(text, image);
+    return image;
   } finally {
     rmSync(folder, { recursive: true });
   }

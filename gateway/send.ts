@@ -20,8 +20,7 @@ export function send(
 
 /** Sends an error as google.rpc.Status with its HTTP status. Does nothing when an answer has begun. */
 export function sendError(exchange: Exchange, thrown: unknown, registry: Registry): void {
-  const error = toConnectError(thrown, exchange.requestId);
-  exchange.notes.code = error.code;
+  const error = toConnectError(thrown, exchange);
   const answer = errorAnswer(error, registry, exchange.request.headers.authorization !== undefined);
   send(exchange, answer.status, answer.headers, answer.body);
 }

@@ -33,6 +33,10 @@ export function createHttpPart(options: ServeOptions): HttpPart {
   const server = createServer({ headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs });
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     if (stopping) response.shouldKeepAlive = false;
+    // A connection that was kept alive before the stop would hold it up until it times out.
+    response.on("close", () => {
+      if (stopping) setImmediate(() => server.closeIdleConnections());
+    });
     listener(request, response);
   };
   server.on("request", answer);

@@ -27,8 +27,7 @@ export async function answerStream(
     for (; !next.done; next = await iterator.next()) await writeLine(exchange, how.print(next.value));
     response.end();
   } catch (thrown) {
-    const error = toConnectError(thrown, exchange.requestId);
-    exchange.notes.code = error.code;
+    const error = toConnectError(thrown, exchange);
     const line = JSON.stringify({ error: statusJson(error, how.registry) });
     // Destroyed only when the line is out, and never ended: the missing last chunk shows the abort.
     response.write(`${line}\n`, () => response.destroy());
