@@ -12,7 +12,7 @@ import type { Contract } from "#mesh/contract";
 import { StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { type ServedMethod, streamsRequests, streamsResponses } from "./served-method.ts";
-import { ServerCall, type SharedByCalls } from "./server-call.ts";
+import { ServerCall } from "./server-call.ts";
 
 /** A listening grpc-js server. */
 export interface GrpcServer {
@@ -38,7 +38,7 @@ export async function bindGrpcServer(options: GrpcServerOptions): Promise<GrpcSe
   const { host, maxMessageBytes } = options;
   logGrpc(options.log);
   const server = new Server({
-    interceptors: [serveCalls(options.methods, options)],
+    interceptors: [serveCalls(options.methods, maxMessageBytes)],
     "grpc.max_receive_message_length": maxMessageBytes,
     // Calls are counted by onCallEnd; channelz would count them all once more and keep a trace of every connection.
     "grpc.enable_channelz": 0,
@@ -60,7 +60,7 @@ function logGrpc(log: Logger): void {
 }
 
 /** Takes every call over from grpc-js before its own handler starts. */
-function serveCalls(methods: ReadonlyMap<string, ServedMethod>, shared: SharedByCalls): ServerInterceptor {
+function serveCalls(methods: ReadonlyMap<string, ServedMethod>, maxMessageBytes: number): ServerInterceptor {
   class TakenCall extends ServerInterceptingCall {
     readonly #stream: ServerInterceptingCallInterface;
     readonly #served: ServedMethod | undefined;
@@ -72,7 +72,7 @@ function serveCalls(methods: ReadonlyMap<string, ServedMethod>, shared: SharedBy
     }
 
     override start(): void {
-      if (this.#served) this.#stream.start(new ServerCall(this.#served, this.#stream, shared));
+      if (this.#served) this.#stream.start(new ServerCall(this.#served, this.#stream, maxMessageBytes));
     }
   }
   return ({ path }, stream) => new TakenCall(stream, methods.get(path));

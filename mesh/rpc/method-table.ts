@@ -1,9 +1,17 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Contract } from "#mesh/contract";
 import { StartError } from "#mesh/process";
+import type { Logger } from "#mesh/telemetry";
 import type { RpcService } from "./handler.ts";
 import { pathOf, type ServedMethod } from "./served-method.ts";
 import type { Step } from "./step.ts";
+
+/** What methods get besides their handlers. */
+export interface Surroundings {
+  readonly log: Logger;
+  /** The way of a method's calls through the server. Called once for each method. */
+  wayOf(method: DescMethod): Step;
+}
 
 /**
  * Prepares the methods of a contract by path. Throws a StartError that lists every method without a handler, every
@@ -12,7 +20,7 @@ import type { Step } from "./step.ts";
 export function tableOfContract(
   contract: Contract,
   services: readonly RpcService[],
-  wayOf: (method: DescMethod) => Step,
+  surroundings: Surroundings,
 ): Map<string, ServedMethod> {
   const faults = [...missing(contract, services), ...superfluous(contract, services)];
   const table = new Map<string, ServedMethod>();
@@ -21,7 +29,7 @@ export function tableOfContract(
       const [handler, policy] = [handlers[desc.localName], contract.methods.get(desc)];
       const path = pathOf(desc);
       if (!policy) faults.push(`${path} has no policy: read the contract with ${service.typeName}`);
-      else if (handler) table.set(path, { desc, path, policy, handler, run: wayOf(desc) });
+      else if (handler) table.set(path, servedMethod({ desc, policy, handler }, surroundings));
     }
   }
   if (faults.length > 0) throw new StartError(`${contract.name} cannot be served:\n- ${faults.join("\n- ")}`);
@@ -31,15 +39,23 @@ export function tableOfContract(
 /** Prepares the methods of services that everyone may call: health and reflection. */
 export function tableOfOpenServices(
   services: readonly RpcService[],
-  wayOf: (method: DescMethod) => Step,
+  surroundings: Surroundings,
 ): Map<string, ServedMethod> {
   const methods = services.flatMap(({ service, handlers }) =>
     service.methods.flatMap((desc): ServedMethod[] => {
       const handler = handlers[desc.localName];
-      return handler ? [{ desc, path: pathOf(desc), policy: undefined, handler, run: wayOf(desc) }] : [];
+      return handler ? [servedMethod({ desc, policy: undefined, handler }, surroundings)] : [];
     }),
   );
   return new Map(methods.map((method) => [method.path, method]));
+}
+
+function servedMethod(
+  method: Pick<ServedMethod, "desc" | "policy" | "handler">,
+  { log, wayOf }: Surroundings,
+): ServedMethod {
+  const path = pathOf(method.desc);
+  return { ...method, path, log: log.child({ method: path.slice(1) }), run: wayOf(method.desc) };
 }
 
 function missing(contract: Contract, services: readonly RpcService[]): string[] {

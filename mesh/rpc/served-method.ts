@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { MethodContract } from "#mesh/contract";
+import type { Logger } from "#mesh/telemetry";
 import type { AnyRpcHandler } from "./handler.ts";
 import type { Step } from "./step.ts";
 
@@ -11,6 +12,8 @@ export interface ServedMethod {
   /** Undefined for health and reflection, which everyone may call for as long as they like. */
   readonly policy: MethodContract | undefined;
   readonly handler: AnyRpcHandler;
+  /** Log whose lines carry the method. */
+  readonly log: Logger;
   readonly run: Step;
 }
 

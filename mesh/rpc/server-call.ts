@@ -61,7 +61,6 @@ export class ServerCall implements RpcContext, Scope {
   onAbort: ((error: ConnectError) => void) | undefined;
 
   readonly #stream: ServerInterceptingCallInterface;
-  readonly #parentLog: Logger;
   readonly #maxMessageBytes: number;
   #reader: Waiter<Buffer | undefined> | undefined;
   #writer: Waiter<void> | undefined;
@@ -76,11 +75,10 @@ export class ServerCall implements RpcContext, Scope {
   #responseTrailer: Headers | undefined;
   #transportStatus: { code: number; details: string } | undefined;
 
-  constructor(served: ServedMethod, stream: ServerInterceptingCallInterface, shared: SharedByCalls) {
+  constructor(served: ServedMethod, stream: ServerInterceptingCallInterface, maxMessageBytes: number) {
     this.served = served;
     this.#stream = stream;
-    this.#parentLog = shared.log;
-    this.#maxMessageBytes = shared.maxMessageBytes;
+    this.#maxMessageBytes = maxMessageBytes;
     this.#watchStatus(stream);
   }
 
@@ -97,11 +95,7 @@ export class ServerCall implements RpcContext, Scope {
   }
 
   get log(): Logger {
-    this.#log ??= this.#parentLog.child({
-      method: this.served.path.slice(1),
-      requestId: this.requestId,
-      traceId: this.trace.traceId,
-    });
+    this.#log ??= this.served.log.child({ requestId: this.requestId, traceId: this.trace.traceId });
     return this.#log;
   }
 
@@ -192,7 +186,7 @@ export class ServerCall implements RpcContext, Scope {
   onReceiveMetadata(metadata: Metadata): void {
     this.metadata = metadata;
     // Every failure ends in the interceptors; what comes out here is a fault of the mesh itself.
-    this.served.run(this).catch((error: unknown) => this.#parentLog.error({ err: error }, "an interceptor failed"));
+    this.served.run(this).catch((error: unknown) => this.served.log.error({ err: error }, "an interceptor failed"));
   }
 
   onReceiveMessage(message: Buffer): void {
@@ -256,12 +250,6 @@ export class ServerCall implements RpcContext, Scope {
       send.call(stream, status);
     };
   }
-}
-
-/** What all calls of a server have in common. */
-export interface SharedByCalls {
-  readonly log: Logger;
-  readonly maxMessageBytes: number;
 }
 
 function ignore(): void {}

@@ -93,19 +93,19 @@ async function startServer(options: RpcServerOptions): Promise<Running> {
   const open = [health.service, ...(options.reflection === false ? [] : createReflection(served, stopping.signal))];
   const { guardedWay, openWay } = ways(options);
   const methods = new Map([
-    ...tableOfContract(contract, options.services, guardedWay),
-    ...tableOfOpenServices(open, openWay),
+    ...tableOfContract(contract, options.services, { log, wayOf: guardedWay }),
+    ...tableOfOpenServices(open, { log, wayOf: openWay }),
   ]);
-  const grpc = await bindGrpcServer({ ...options, log, methods, maxMessageBytes });
+  const grpc = await bindGrpcServer({ ...options, methods, maxMessageBytes });
   return { grpc, stopping, health };
 }
 
 /** The way of a call through the server, outermost first: the order is part of the mesh's behaviour. */
 function ways(options: RpcServerOptions): Record<"guardedWay" | "openWay", (method: DescMethod) => Step> {
-  const { contract, log, onCallEnd } = options;
+  const { contract, onCallEnd } = options;
   const around: Interceptor[] = [
     traceCalls,
-    logCalls(log, onCallEnd),
+    logCalls(onCallEnd),
     mapErrors({ domain: contract.name, reasons: contract.reasons }),
     limitTime,
   ];

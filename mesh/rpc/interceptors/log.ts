@@ -1,7 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { Code } from "@connectrpc/connect";
 import type { Caller } from "#mesh/identity";
-import type { Logger } from "#mesh/telemetry";
 import type { CallRecord } from "../call-record.ts";
 import type { CallEnd, ServerCall } from "../server-call.ts";
 import type { Interceptor } from "../step.ts";
@@ -11,12 +10,12 @@ const SERVER_FAULTS: ReadonlySet<number> = new Set([Code.Unknown, Code.Internal,
 const WORTH_A_LOOK: ReadonlySet<number> = new Set([Code.DeadlineExceeded, Code.Unavailable, Code.ResourceExhausted]);
 
 /** Writes one line for each finished call, and tells `onCallEnd` about it. */
-export function logCalls(log: Logger, onCallEnd: ((record: CallRecord) => void) | undefined): Interceptor {
+export function logCalls(onCallEnd: ((record: CallRecord) => void) | undefined): Interceptor {
   return (next) => async (call) => {
     await next(call);
     const end = call.end ?? { code: Code.Internal, message: "the call ended without a status" };
     const durationMs = performance.now() - call.startedAt;
-    writeLine(log, call, end, durationMs);
+    writeLine(call, end, durationMs);
     onCallEnd?.({
       side: "server",
       method: call.method,
@@ -29,23 +28,19 @@ export function logCalls(log: Logger, onCallEnd: ((record: CallRecord) => void) 
   };
 }
 
-function writeLine(log: Logger, call: ServerCall, end: CallEnd, durationMs: number): void {
+function writeLine(call: ServerCall, end: CallEnd, durationMs: number): void {
   const level = levelOf(call, end);
+  const { log } = call.served;
   if (!log.isLevelEnabled(level)) return;
-  log[level](
-    {
-      method: call.served.path.slice(1),
-      code: end.code === 0 ? "ok" : Code[end.code],
-      ms: Math.round(durationMs * 100) / 100,
-      caller: nameOf(call.caller),
-      requestId: call.requestId,
-      traceId: call.trace.traceId,
-      reason: end.code === 0 ? undefined : end.message,
-      errorId: end.fault?.id,
-      err: end.fault?.cause,
-    },
-    "call",
-  );
+  const line = {
+    code: end.code === 0 ? "ok" : Code[end.code],
+    ms: Math.round(durationMs * 100) / 100,
+    caller: nameOf(call.caller),
+    requestId: call.requestId,
+    traceId: call.trace.traceId,
+  };
+  if (end.code === 0) log[level](line, "call");
+  else log[level]({ ...line, reason: end.message, errorId: end.fault?.id, err: end.fault?.cause }, "call");
 }
 
 /** Probes and reflection would drown the rest. */
