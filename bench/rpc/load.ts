@@ -41,8 +41,8 @@ export interface LoadResult {
 
 const WINDOW_STEP = 1 << 20;
 
-process.on("message", (load: Load) => {
-  run(load).then((result) => process.send?.(result));
+process.on("message", async (load: Load) => {
+  process.send?.(await run(load));
 });
 
 async function run(load: Load): Promise<LoadResult> {
