@@ -7,7 +7,7 @@ import { OrderStatus, OrderStatusSchema } from "#gen/shop/order/v1/order_service
 import type { PaymentReactionService } from "#gen/shop/payment/reactions/v1/payment_reactions_pb.ts";
 import { PaymentStatus, PaymentStatusSchema } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import type { EffectContext, ReactionContext, ReactionHandlers } from "./handlers.ts";
-import { stateNumber } from "./state-number.ts";
+import { stateValue } from "./state-value.ts";
 
 type Inventory = ReactionHandlers<typeof InventoryReactionService>;
 type Payment = ReactionHandlers<typeof PaymentReactionService>;
@@ -41,16 +41,16 @@ describe("the type of handlers", () => {
   });
 });
 
-describe("stateNumber", () => {
+describe("stateValue", () => {
   it("finds the number of a stored state", () => {
-    expect(stateNumber(OrderStatusSchema, "PENDING")).toBe(OrderStatus.PENDING);
-    expect(stateNumber(PaymentStatusSchema, "CANCELLED_EARLY")).toBe(PaymentStatus.CANCELLED_EARLY);
-    expect(stateNumber(OrderStatusSchema, "NONE")).toBe(OrderStatus.UNSPECIFIED);
+    expect(stateValue(OrderStatusSchema, "PENDING")).toBe(OrderStatus.PENDING);
+    expect(stateValue(PaymentStatusSchema, "CANCELLED_EARLY")).toBe(PaymentStatus.CANCELLED_EARLY);
+    expect(stateValue(OrderStatusSchema, "NONE")).toBe(OrderStatus.UNSPECIFIED);
   });
 
   it("throws for a name that is none", () => {
-    expect(() => stateNumber(OrderStatusSchema, "UNSPECIFIED")).toThrow('"UNSPECIFIED" is no state of shop.order.v1');
-    expect(() => stateNumber(OrderStatusSchema, "SHIPPED")).toThrow(RangeError);
+    expect(() => stateValue(OrderStatusSchema, "UNSPECIFIED")).toThrow('"UNSPECIFIED" is no state of shop.order.v1');
+    expect(() => stateValue(OrderStatusSchema, "SHIPPED")).toThrow(RangeError);
   });
 });
 

@@ -11,4 +11,4 @@ export type {
 } from "./handlers.ts";
 export { sagaMigrations } from "./migrations.ts";
 export { participant } from "./schema.ts";
-export { stateNumber } from "./state-number.ts";
+export { stateValue } from "./state-value.ts";

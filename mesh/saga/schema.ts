@@ -11,7 +11,7 @@ export const participant = heddle.table(
   {
     saga: text("saga").notNull(),
     key: text("key").notNull(),
-    /** Name of the state without the enum's prefix; see stateNumber. */
+    /** Name of the state without the enum's prefix; see stateValue. */
     state: text("state").notNull(),
     /** Number of steps taken. */
     version: integer("version").notNull().default(0),

@@ -1,9 +1,7 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
-import { OrderStatus } from "#gen/shop/order/v1/order_service_pb.ts";
+import { OrderStatusSchema } from "#gen/shop/order/v1/order_service_pb.ts";
+import { stateValue } from "#mesh/saga";
 import type { OrderRecord } from "./repository.ts";
-
-// States are stored by the names that the generated enum has, too.
-const statuses = new Map<string, OrderStatus>(Object.entries(OrderStatus));
 
 /** The message of an order. */
 export function toOrder(record: OrderRecord) {
@@ -13,7 +11,7 @@ export function toOrder(record: OrderRecord) {
     userId,
     items: [...lines],
     total,
-    status: statuses.get(state) ?? OrderStatus.UNSPECIFIED,
+    status: stateValue(OrderStatusSchema, state),
     reason,
     paymentMethod,
     shippingAddress,

@@ -1,14 +1,12 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { PaymentErrorReason as Reason } from "#gen/shop/payment/v1/payment_errors_pb.ts";
-import { type PaymentService, PaymentStatus } from "#gen/shop/payment/v1/payment_service_pb.ts";
+import { type PaymentService, PaymentStatusSchema } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import type { Database } from "#mesh/db";
 import { Refusal } from "#mesh/refusal";
 import { type RpcHandlers, requireUser } from "#mesh/rpc";
+import { stateValue } from "#mesh/saga";
 import { maySee } from "./payment.ts";
 import { findPayment, type PaymentRecord } from "./repository.ts";
-
-// States are stored by the names that the generated enum has, too.
-const statuses = new Map<string, PaymentStatus>(Object.entries(PaymentStatus));
 
 /** Answers the calls of PaymentService. */
 export function paymentHandlers({ database }: { readonly database: Database }): RpcHandlers<typeof PaymentService> {
@@ -27,7 +25,7 @@ function toPayment({ orderId, userId, amount, declineCode, state, createdAt, upd
   return {
     orderId,
     userId,
-    status: statuses.get(state) ?? PaymentStatus.UNSPECIFIED,
+    status: stateValue(PaymentStatusSchema, state),
     amount,
     declineCode,
     createTime: timestampFromDate(createdAt),
