@@ -1,6 +1,5 @@
 /** Unary throughput of a mesh server with every interceptor on, against a bare grpc-js server of the same contract. */
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
@@ -88,12 +87,14 @@ function start(file: string, args: readonly string[]): ChildProcess {
 }
 
 /** The next message of a child; rejects when it ends instead. */
-async function messageOf<T>(child: ChildProcess): Promise<T> {
-  const ended = once(child, "exit").then(([code]) => {
-    throw new Error(`${child.spawnfile} ${child.spawnargs.slice(1, 2).join()} ended with ${code}`);
+function messageOf<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null) => reject(new Error(`${child.spawnargs[1]} ended with ${code}`));
+    child.once("exit", ended).once("message", (message) => {
+      child.off("exit", ended);
+      resolve(message as T);
+    });
   });
-  const [message] = await Promise.race([once(child, "message"), ended]);
-  return message;
 }
 
 async function addressOf(server: ChildProcess): Promise<string> {
