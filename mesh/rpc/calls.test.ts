@@ -96,6 +96,8 @@ test("headers and trailers travel both ways, binary ones too", async () => {
       context.responseHeader.set("x-answer", context.requestHeader.get("x-question") ?? "");
       context.responseTrailer.set("x-bytes-bin", context.requestHeader.get("x-bytes-bin") ?? "");
       context.responseTrailer.set("x-name", "Zoë");
+      context.responseTrailer.set("x!odd", "left out");
+      context.responseTrailer.set("grpc-status", "3");
       return {};
     },
   });

@@ -16,10 +16,12 @@ export interface DescriptorIndex {
   withDependencies(file: DescFile): readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
 
-/** Indexes the files of services and everything that they depend on. */
-export function indexDescriptors(services: readonly DescService[]): DescriptorIndex {
+/** Indexes the files of services, further files, and everything that they depend on. */
+export function indexDescriptors(services: readonly DescService[], more: readonly DescFile[]): DescriptorIndex {
   const files = new Map<string, DescFile>();
-  for (const { file } of services) for (const each of reachable(file)) files.set(nameOf(each), each);
+  for (const file of [...services.map((service) => service.file), ...more]) {
+    for (const each of reachable(file)) files.set(nameOf(each), each);
+  }
   const symbols = new Map<string, DescFile>();
   const extensions = new Map<string, Map<number, DescFile>>();
   for (const file of files.values()) indexFile(file, symbols, extensions);

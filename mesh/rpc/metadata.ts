@@ -13,10 +13,16 @@ export function toHeaders(metadata: Metadata): Headers {
   return headers;
 }
 
-/** Adds headers to metadata. Base64 becomes bytes in "-bin" values; what gRPC cannot carry as text is percent-encoded. */
+// Narrower than what HTTP allows: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Header-Name".
+const LEGAL_NAME = /^[0-9a-z_.-]+$/;
+
+/**
+ * Adds headers to metadata. Base64 becomes bytes in "-bin" values; a value that gRPC cannot carry as text is
+ * percent-encoded; names that it does not allow, or sets itself, are left out.
+ */
 export function addHeaders(metadata: Metadata, headers: Headers): Metadata {
   for (const [name, value] of headers) {
-    if (PROTOCOL.test(name)) continue;
+    if (PROTOCOL.test(name) || !LEGAL_NAME.test(name)) continue;
     if (!name.endsWith("-bin")) metadata.add(name, toAscii(value));
     else for (const part of value.split(",")) metadata.add(name, Buffer.from(part.trim(), "base64"));
   }

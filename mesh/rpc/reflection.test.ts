@@ -67,6 +67,11 @@ test("what is sent rebuilds the contract with its options", async () => {
   expect(method && getOption(method, policy).access?.roles).toEqual(["admin"]);
 });
 
+test("the details of errors are found", async () => {
+  const [response] = await ask(V1, { case: "fileContainingSymbol", value: "google.rpc.BadRequest" });
+  expect(filesOf(response)[0]).toBe("google/rpc/error_details.proto");
+});
+
 test("files and extensions are found", async () => {
   const methodOptions = "google.protobuf.MethodOptions";
   const responses = await ask(

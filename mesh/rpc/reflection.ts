@@ -1,5 +1,6 @@
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
+import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.ts";
 import { ServerReflection as ServerReflectionV1 } from "#gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as ServerReflectionV1Alpha } from "#gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { type DescriptorIndex, indexDescriptors } from "./descriptor-index.ts";
@@ -25,7 +26,9 @@ type Answer =
  * so that custom options are kept. They also list themselves. Streams end when `stopping` aborts.
  */
 export function createReflection(services: readonly DescService[], stopping: AbortSignal): RpcService[] {
-  const index = indexDescriptors([...services, ServerReflectionV1, ServerReflectionV1Alpha]);
+  // Clients look up the details of errors, which no contract imports.
+  const details = [file_google_rpc_error_details];
+  const index = indexDescriptors([...services, ServerReflectionV1, ServerReflectionV1Alpha], details);
 
   // A file goes out once on a stream, as clients keep what they have.
   async function* serverReflectionInfo<Request extends Question>(

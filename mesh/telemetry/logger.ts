@@ -59,7 +59,7 @@ function prettyPrinter(): PrettyPrinter | undefined {
   const require = createRequire(import.meta.url);
   try {
     const { prettyFactory } = require("pino-pretty") as typeof import("pino-pretty");
-    const format = prettyFactory({ ignore: "pid,hostname", translateTime: "SYS:HH:MM:ss.l" });
+    const format = prettyFactory({ singleLine: true, translateTime: "SYS:HH:MM:ss.l" });
     return (to) => ({ write: (line) => to.write(format(line)) });
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "MODULE_NOT_FOUND") return undefined;
