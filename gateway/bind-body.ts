@@ -11,7 +11,7 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { badField } from "./edge-error.ts";
-import { findJsonFault, type JsonFault } from "./json-fault.ts";
+import { findJsonFault } from "./json-fault.ts";
 import { pruneJson } from "./prune-json.ts";
 import { hasNamedFields } from "./well-known-text.ts";
 
@@ -37,10 +37,10 @@ export function compileBody(request: DescMessage, body: string, registry: Regist
 }
 
 /** Returns the text of a body. Throws 400 for bytes that are not UTF-8. */
-export function bodyText(bytes: Uint8Array): string {
+export function bodyText(bytes: Buffer): string {
   if (!isUtf8(bytes)) throw badField("body", "", "the body is not UTF-8");
-  const text = new TextDecoder().decode(bytes);
-  return text.trim() === "" ? "" : text;
+  const text = bytes.toString("utf8").replace(/^\ufeff/, "");
+  return /\S/.test(text) ? text : "";
 }
 
 /** Parses the text of a body that a binder has accepted already, or may still refuse. Throws 400 for no JSON. */
@@ -106,10 +106,10 @@ function parseKnown(message: DescMessage, text: string, { at, registry }: Place)
   } catch (refusal) {
     const levels = text.length > deepSearchBytes ? 1 : deepestSearch;
     const fault = findJsonFault(message, known, { refusal, registry, levels });
-    throw badField("body", join(at, fault), fault.reason);
+    throw badField("body", join(at, fault.path), fault.reason, join(at, fault.written));
   }
 }
 
-function join(at: string, { path }: JsonFault): string {
+function join(at: string, path: string): string {
   return at === "" || path === "" ? at + path : `${at}.${path}`;
 }

@@ -19,6 +19,8 @@ export interface QueryLimits {
 }
 
 interface Target extends RequestField {
+  /** The name that leads to it. */
+  readonly name: string;
   readonly reader: TextReader;
 }
 
@@ -70,15 +72,15 @@ export function parseQuery(query: string): [name: string, value: string][] {
 }
 
 function setFromQuery(request: ReflectMessage, target: Target, text: string, repeated: boolean): void {
-  const { field, path, reader } = target;
+  const { field, path, name, reader } = target;
   const value = reader.read(text);
-  if (value === undefined) throw badField("query", path, `expected ${reader.expected}, got "${text}"`);
+  if (value === undefined) throw badField("query", path, `expected ${reader.expected}, got "${text}"`, name);
   const holder = holderOf(request, target, "query");
   if (field.fieldKind === "list") {
     holder.get(field).add(value);
     return;
   }
-  if (repeated) throw badField("query", path, "is given more than once");
+  if (repeated) throw badField("query", path, "is given more than once", name);
   claimOneof(holder, field, path, "query");
   holder.set(field, value);
 }
@@ -87,11 +89,12 @@ function resolve(request: DescMessage, limits: QueryLimits, name: string): Targe
   if (limits.body === "*") throw badField("query", name, "this route takes everything from path and body");
   const found = findRequestField(request, name);
   if (found === undefined) throw badField("query", name, `no such parameter${hint(request, limits, name)}`);
-  if (limits.pathFields.has(found.path)) throw badField("query", found.path, "is given by the path");
-  if (isBodyField(found, limits)) throw badField("query", found.path, `"${limits.body}" is the body of this route`);
+  if (limits.pathFields.has(found.path)) throw badField("query", found.path, "is given by the path", name);
+  if (isBodyField(found, limits))
+    throw badField("query", found.path, `"${limits.body}" is the body of this route`, name);
   const reader = fieldText(found.field);
-  if (reader === undefined) throw badField("query", found.path, "has no form as one parameter; name its fields");
-  return { ...found, reader };
+  if (reader === undefined) throw badField("query", found.path, "has no form as one parameter; name its fields", name);
+  return { ...found, name, reader };
 }
 
 function isBodyField({ path }: RequestField, { body }: QueryLimits): boolean {

@@ -13,7 +13,7 @@ export interface HttpParts {
   /** Raw query string without "?". */
   readonly query: string;
   /** Undefined for a route without a body, and for an absent one. */
-  readonly body: Uint8Array | undefined;
+  readonly body: Buffer | undefined;
 }
 
 /** Makes the request message. Throws an EdgeError with status 400 and the field at fault. */

@@ -22,13 +22,15 @@ export class EdgeError extends ConnectError {
 
 /**
  * A value that cannot be bound to the request: 400 with google.rpc.BadRequest. `field` is the path of the request
- * field in its proto spelling, `description` says why, and the source is put in front of it.
+ * field in its proto spelling, as in the violations that services find. `description` says why; the source is put in
+ * front of it, and the field as the client wrote it where that differs.
  */
-export function badField(source: Source, field: string, description: string): EdgeError {
-  const error = new EdgeError(field === "" ? description : `${field}: ${description}`, Code.InvalidArgument);
+export function badField(source: Source, field: string, description: string, written = field): EdgeError {
+  const where = written === field ? source : `${source}: ${written}`;
+  const error = new EdgeError(written === "" ? description : `${written}: ${description}`, Code.InvalidArgument);
   error.details.push({
     desc: BadRequestSchema,
-    value: create(BadRequestSchema, { fieldViolations: [{ field, description: `${source}: ${description}` }] }),
+    value: create(BadRequestSchema, { fieldViolations: [{ field, description: `${where}: ${description}` }] }),
   });
   return error;
 }

@@ -6,6 +6,8 @@ import { hasNamedFields } from "./well-known-text.ts";
 export interface JsonFault {
   /** Path in proto spelling, such as "items[1].quantity"; "" for the value itself. */
   readonly path: string;
+  /** The same as the client wrote it, such as "shippingAddress.line1". */
+  readonly written: string;
   readonly reason: string;
 }
 
@@ -21,6 +23,7 @@ export interface FaultSearch {
 
 interface Place {
   readonly path: string;
+  readonly written: string;
   readonly levels: number;
   readonly registry: Registry;
 }
@@ -30,7 +33,9 @@ interface Place {
  * refused: the cost is that of a few more parses.
  */
 export function findJsonFault(message: DescMessage, json: JsonValue, search: FaultSearch): JsonFault {
-  return inMessage(message, json, { path: "", ...search }) ?? { path: "", reason: reasonOf(search.refusal) };
+  return (
+    inMessage(message, json, { path: "", written: "", ...search }) ?? faultAt({ path: "", written: "" }, search.refusal)
+  );
 }
 
 function inMessage(message: DescMessage, json: JsonValue, place: Place): JsonFault | undefined {
@@ -38,7 +43,7 @@ function inMessage(message: DescMessage, json: JsonValue, place: Place): JsonFau
   for (const [key, value] of Object.entries(json)) {
     const field = message.fields.find(({ name, jsonName }) => name === key || jsonName === key);
     const refusal = field && refusalOf(message, { [key]: value }, place);
-    if (field && refusal !== undefined) return inField(field, value, refusal, below(place, field.name));
+    if (field && refusal !== undefined) return inField(field, value, refusal, below(place, field.name, key));
   }
   return undefined;
 }
@@ -48,7 +53,7 @@ function inField(field: DescField, json: JsonValue, refusal: unknown, place: Pla
     field.fieldKind === "list"
       ? inList(field, json, place)
       : field.fieldKind === "message" && inMessage(field.message, json, place);
-  return deeper || { path: place.path, reason: reasonOf(refusal) };
+  return deeper || faultAt(place, refusal);
 }
 
 function inList(field: DescField & { fieldKind: "list" }, json: JsonValue, place: Place): JsonFault | undefined {
@@ -56,9 +61,9 @@ function inList(field: DescField & { fieldKind: "list" }, json: JsonValue, place
   for (const [index, item] of json.entries()) {
     const refusal = refusalOf(field.parent, { [field.name]: [item] }, place);
     if (refusal === undefined) continue;
-    const at = { ...place, path: `${place.path}[${index}]` };
+    const at = { ...place, path: `${place.path}[${index}]`, written: `${place.written}[${index}]` };
     const deeper = field.listKind === "message" ? inMessage(field.message, item, at) : undefined;
-    return deeper ?? { path: at.path, reason: reasonOf(refusal) };
+    return deeper ?? faultAt(at, refusal);
   }
   return undefined;
 }
@@ -80,8 +85,16 @@ function reasonOf(refusal: unknown): string {
   return refusal.message.replace(/^cannot decode .*? from JSON:? /s, "");
 }
 
-function below(place: Place, name: string): Place {
-  return { ...place, path: place.path === "" ? name : `${place.path}.${name}`, levels: place.levels - 1 };
+function faultAt({ path, written }: Pick<Place, "path" | "written">, refusal: unknown): JsonFault {
+  return { path, written, reason: reasonOf(refusal) };
+}
+
+function below(place: Place, name: string, key: string): Place {
+  return { ...place, path: join(place.path, name), written: join(place.written, key), levels: place.levels - 1 };
+}
+
+function join(path: string, name: string): string {
+  return path === "" ? name : `${path}.${name}`;
 }
 
 function isObject(json: JsonValue): json is { [key: string]: JsonValue } {

@@ -82,8 +82,11 @@ function collect(request: IncomingMessage, limitBytes: number): Promise<Buffer> 
   };
   request.on("data", onData);
   request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+  // Every request closes in the end; only one that was not complete has been left.
+  request.on("close", () => {
+    if (!request.complete) reject(goneAway());
+  });
   request.on("error", () => reject(goneAway()));
-  request.on("close", () => reject(goneAway()));
   return promise;
 }
 
