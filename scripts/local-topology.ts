@@ -95,17 +95,44 @@ function freshData(settings: StartSettings): Part {
   return once("empty data folder", () => deleteLocalData(settings));
 }
 
-/** Says when a part has started, and how long that took. */
+/** Says when a part has started and stopped, and how long that took. */
 function told(part: Part, say: (text: string) => void): Part {
+  let started = false;
   return {
     name: part.name,
     async start() {
       const begin = performance.now();
       await part.start();
-      say(`✓ ${part.name} (${Math.round(performance.now() - begin)} ms)`);
+      started = true;
+      say(`✓ ${part.name} (${since(begin)})`);
     },
-    stop: () => part.stop(),
+    async stop() {
+      const begin = performance.now();
+      if (started) say(`  ${part.name}: stopping …`);
+      const stopped = await within(stopTimeoutMs, part.stop());
+      if (!stopped) say(`✗ ${part.name} does not stop: going on without it`);
+      else if (started) say(`✓ ${part.name} stopped (${since(begin)})`);
+      started = false;
+    },
   };
+}
+
+function since(begin: number): string {
+  return `${Math.round(performance.now() - begin)} ms`;
+}
+
+// What hangs must not keep the servers below it from stopping.
+const stopTimeoutMs = 15_000;
+
+/** Waits for work, but not for longer. Returns whether it was done in time. */
+async function within(limitMs: number, work: Promise<void>): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(late.resolve, limitMs, false);
+  try {
+    return await Promise.race([work.then(() => true), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 const patienceMs = 3_000;

@@ -50,9 +50,7 @@ function topology(options: Options): Program {
       return part.start();
     },
     async stop() {
-      say("  stopping …");
       await part?.stop();
-      say("✓ stopped");
     },
   };
 }
