@@ -1,24 +1,23 @@
 import postgres from "postgres";
 
-/** Settings of one client of Postgres. */
+/** Settings of one connection. */
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */
   readonly application: string;
-  /** Most connections. */
-  readonly max: number;
-  /** Called when a connection has closed, wanted or not. */
+  /** Ends statements, waits for locks and idle transactions that take too long. Default true. */
+  readonly limits?: boolean;
+  /** Called when the connection has closed, wanted or not. */
   readonly onClose?: () => void;
 }
 
-/** Longest duration of one statement, in milliseconds. */
-const statementTimeoutMs = 20_000;
-/** Longest wait for a lock, in milliseconds. */
-const lockTimeoutMs = 5_000;
-/** After this long without a statement Postgres ends an open transaction, in milliseconds. */
-const idleTransactionTimeoutMs = 60_000;
-
-/** Where names without a schema belong: a role that is called like a schema of ours would otherwise create them there. */
-const searchPath = "public";
+const limits = {
+  /** Longest duration of one statement, in milliseconds. */
+  statement_timeout: 20_000,
+  /** Longest wait for a lock, in milliseconds. */
+  lock_timeout: 5_000,
+  /** After this long without a statement Postgres ends an open transaction, in milliseconds. */
+  idle_in_transaction_session_timeout: 60_000,
+};
 
 /** The same server, another database. */
 export function databaseUrl(postgresUrl: string, name: string): string {
@@ -27,33 +26,16 @@ export function databaseUrl(postgresUrl: string, name: string): string {
   return url.href;
 }
 
-/** A pool of an application's connections, opened when they are needed, with limits on statements and locks. */
-export function connectPool(url: string, options: ConnectOptions): postgres.Sql {
-  return postgres(url, {
-    max: options.max,
-    connect_timeout: 5,
-    idle_timeout: 300,
-    onnotice: () => undefined,
-    connection: {
-      application_name: options.application,
-      search_path: searchPath,
-      statement_timeout: statementTimeoutMs,
-      lock_timeout: lockTimeoutMs,
-      idle_in_transaction_session_timeout: idleTransactionTimeoutMs,
-    },
-  });
-}
-
-/** One connection that stays open: for locks that live as long as it does. Nothing limits its statements. */
-export function connectOne(url: string, options: Omit<ConnectOptions, "max">): postgres.Sql {
+/** A client of one connection, opened when it is needed and kept until it is ended. */
+export function connectOne(url: string, options: ConnectOptions): postgres.Sql {
   return postgres(url, {
     max: 1,
     connect_timeout: 5,
+    // The driver would end a connection of some age between two statements of a transaction.
     idle_timeout: 0,
-    // The driver would otherwise end a connection after about an hour, and its locks with it.
     max_lifetime: null,
     onnotice: () => undefined,
     ...(options.onClose === undefined ? {} : { onclose: options.onClose }),
-    connection: { application_name: options.application, search_path: searchPath },
+    connection: { application_name: options.application, ...(options.limits === false ? {} : limits) },
   });
 }

@@ -1,12 +1,19 @@
 import { sql } from "drizzle-orm";
+import { pgSchema, text, timestamp, uuid } from "drizzle-orm/pg-core";
 import { afterAll, describe, expect, test } from "vitest";
 import { StartError } from "#mesh/process";
 import { silentLogger, testDatabases } from "#mesh/testing";
 import { createDatabase, type Database, meshMigrations } from "./database.ts";
 import { driverError, isUnavailable, isUniqueViolation } from "./postgres-fault.ts";
-import { afterCommit } from "./transaction.ts";
+import { afterCommit, type Transaction } from "./transaction.ts";
 
 const log = silentLogger();
+const inbox = pgSchema("heddle").table("inbox", {
+  eventId: uuid("event_id").notNull(),
+  consumer: text("consumer").notNull(),
+  status: text("status").notNull(),
+  receivedAt: timestamp("received_at", { withTimezone: true }).notNull(),
+});
 const postgres = testDatabases();
 afterAll(() => postgres[Symbol.asyncDispose]());
 
@@ -130,12 +137,118 @@ describe("transaction", () => {
     }));
 });
 
-test("a dedicated connection tells when it has closed", () =>
+test("a dedicated connection tells when it has closed, and takes nothing from then on", () =>
   withDatabase("dedicated", async (database) => {
     const closed = Promise.withResolvers<void>();
-    const one = database.dedicated({ purpose: "test", onClose: closed.resolve });
-    const [row] = await one`select pg_backend_pid() as pid`;
-    await database.sql`select pg_terminate_backend(${row?.pid})`;
+    const lane = database.dedicated({ purpose: "test", onClose: closed.resolve });
+    const [row] = await lane.query("select pg_backend_pid() as pid");
+    await database.orm.execute(sql`select pg_terminate_backend(${row?.pid})`);
     await closed.promise;
-    await one.end();
+    expect(lane.alive).toBe(false);
+    const error = await lane.query("select 1").catch((fault: unknown) => fault);
+    expect(isUnavailable(error)).toBe(true);
+    await lane.close();
+  }));
+
+describe("a lost connection", () => {
+  const ownPid = async (tx: Transaction) => {
+    const [row] = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
+    return row?.pid;
+  };
+
+  test("ends its transaction, nothing of which stays, and the pool goes on", () =>
+    withDatabase("lost", async (database) => {
+      for (let n = 0; n < 20; n++) {
+        const work = database.transaction(async (tx) => {
+          await tx.execute(sql`insert into counter values (${n}, 0)`);
+          await database.sql`select pg_terminate_backend(${(await ownPid(tx)) ?? 0})`;
+          await Promise.all([
+            tx.execute(sql`insert into counter values (${100 + n}, 0)`),
+            tx.execute(sql`insert into counter values (${200 + n}, 0)`),
+          ]);
+        });
+        const error = await work.catch((fault: unknown) => fault);
+        expect(isUnavailable(error)).toBe(true);
+      }
+      expect(await database.orm.execute(sql`select * from counter`)).toEqual([]);
+    }));
+
+  test("leaves later statements of a transaction that goes on unrun", () =>
+    withDatabase("goes-on", async (database) => {
+      const work = database.transaction(async (tx) => {
+        await database.sql`select pg_terminate_backend(${(await ownPid(tx)) ?? 0})`;
+        await tx.execute(sql`insert into counter values (1, 0)`).catch(() => undefined);
+        await tx.execute(sql`insert into counter values (2, 0)`).catch(() => undefined);
+        await database.orm.execute(sql`select 1`);
+        await tx.execute(sql`insert into counter values (3, 0)`).catch(() => undefined);
+      });
+      await expect(work).rejects.toThrow();
+      expect(await database.orm.execute(sql`select * from counter`)).toEqual([]);
+    }));
+});
+
+describe("the pool", () => {
+  test("opens no more connections than allowed, and serves everyone", () =>
+    withDatabase("pool", async (database) => {
+      const pids = await Promise.all(
+        Array.from({ length: 50 }, () => database.orm.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`)),
+      );
+      expect(new Set(pids.map(([row]) => row?.pid)).size).toBeLessThanOrEqual(10);
+    }));
+
+  test("lets running transactions end before it stops, and takes no more", async () => {
+    const database = create("stopping");
+    await database.start();
+    const begun = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
+    const work = database.transaction(async (tx) => {
+      begun.resolve();
+      await finish.promise;
+      return await tx.execute(sql`select 7 as n`);
+    });
+    await begun.promise;
+    const stopped = database.stop();
+    await expect(database.orm.execute(sql`select 1`)).rejects.toThrow();
+    finish.resolve();
+    expect(await work).toMatchObject([{ n: 7 }]);
+    await stopped;
+  });
+});
+
+test("times, JSON and bytes come through drizzle as its columns say", () =>
+  withDatabase("types", async (database) => {
+    const [row] = await database.orm
+      .insert(inbox)
+      .values({
+        eventId: "0198a5a0-0000-7000-8000-000000000001",
+        consumer: "c",
+        status: "done",
+        receivedAt: new Date(7),
+      })
+      .returning();
+    expect(row?.receivedAt).toEqual(new Date(7));
+    expect(await database.orm.select({ at: inbox.receivedAt }).from(inbox)).toEqual([{ at: new Date(7) }]);
+  }));
+
+test("a transaction whose work passes over an error does not commit", () =>
+  withDatabase("passed-over", async (database) => {
+    const work = database.transaction(async (tx) => {
+      await tx.execute(sql`insert into counter values (1, 0)`);
+      await tx.execute(sql`insert into counter values (1, 0)`).catch(() => undefined);
+    });
+    const error = await work.catch((fault: unknown) => fault);
+    expect(isUniqueViolation(error)).toBe(true);
+  }));
+
+test("a nested transaction that fails takes back only its own", () =>
+  withDatabase("nested", async (database) => {
+    await database.transaction(async (tx) => {
+      await tx.execute(sql`insert into counter values (1, 0)`);
+      const nested = tx.transaction(async (inner) => {
+        await inner.execute(sql`insert into counter values (2, 0)`);
+        await inner.execute(sql`insert into counter values (1, 0)`);
+      });
+      await expect(nested).rejects.toThrow();
+    });
+    expect(await database.orm.execute(sql`select id from counter`)).toMatchObject([{ id: 1 }]);
   }));

@@ -1,12 +1,14 @@
 import { join } from "node:path";
-import { drizzle, type PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
 import type postgres from "postgres";
 import type { Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
-import { connectOne, connectPool, databaseUrl } from "./connect.ts";
+import { connectOne, databaseUrl } from "./connect.ts";
 import { ensureDatabase } from "./ensure-database.ts";
+import { type Lane, openLane } from "./lane.ts";
+import { createLanePool } from "./lane-pool.ts";
 import { applyMigrations } from "./migrate.ts";
-import { prepareStatements } from "./prepare-statements.ts";
+import { createOrm } from "./orm.ts";
 import { runTransaction, type Transaction } from "./transaction.ts";
 
 /** Folder of the migrations of the mesh's own tables, schema "heddle": the first of every service's migrations. */
@@ -19,15 +21,12 @@ export interface Database extends Part {
   readonly poolSize: number;
   /** Queries outside a transaction. Usable before start(), which only readies the tables. */
   readonly orm: PostgresJsDatabase;
-  /**
-   * The same pool without drizzle. Drizzle switches off the driver's own conversion of times and of JSON
-   * parameters: times come back as text, and JSON goes in as text.
-   */
+  /** The driver itself, on one connection beside the pool: for tools and tests, not for a service's work. */
   readonly sql: postgres.Sql;
   /** Runs `work` in a transaction, again on deadlock or serialization failure (3 times), then its afterCommit callbacks. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** Opens one connection beside the pool that stays open until it is ended: for session locks. */
-  dedicated(options: { purpose: string; onClose?: () => void }): postgres.Sql;
+  /** Opens one connection beside the pool, until it is closed or lost: for locks that live as long as it does. */
+  dedicated(options: { purpose: string; onClose?: () => void }): Lane;
 }
 
 /** How to reach a database. */
@@ -45,26 +44,32 @@ export interface DatabaseOptions {
   readonly log: Logger;
 }
 
+/** How long stop() waits for running statements and transactions, in milliseconds. */
+const stopTimeoutMs = 5_000;
+
 /** A database that start() creates if it is missing and brings up to date; see Database. */
 export function createDatabase(options: DatabaseOptions): Database {
   const { name, poolSize = 10, waitMs = 5_000, log } = options;
   const url = databaseUrl(options.postgresUrl, name);
-  const sql = prepareStatements(connectPool(url, { application: `heddle ${name}`, max: poolSize }));
-  const orm = drizzle(sql);
+  const application = `heddle ${name}`;
+  const lanes = createLanePool(() => openLane(url, { application }), poolSize);
+  const orm = createOrm(lanes.use);
+  const sql = connectOne(url, { application: `${application} tools` });
   return {
     name,
     poolSize,
     orm,
     sql,
     transaction: (work) => runTransaction(orm, work),
-    dedicated: ({ purpose, ...rest }) => connectOne(url, { application: `heddle ${name} ${purpose}`, ...rest }),
+    dedicated: ({ purpose, ...rest }) =>
+      openLane(url, { application: `${application} ${purpose}`, limits: false, ...rest }),
     async start() {
       await ensureDatabase(options.postgresUrl, name, waitMs);
       await applyMigrations(url, options.migrations);
       log.debug({ database: name }, "database is up to date");
     },
     async stop() {
-      await sql.end({ timeout: 5 });
+      await Promise.all([lanes.end(stopTimeoutMs), sql.end({ timeout: 1 })]);
     },
   };
 }

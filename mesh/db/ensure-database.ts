@@ -1,6 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-import type postgres from "postgres";
-import { connectOne } from "./connect.ts";
+import { type Lane, openLane } from "./lane.ts";
 import { explainConnectFault, faultCode, isUnavailable } from "./postgres-fault.ts";
 
 /** Codes of CREATE DATABASE when another process was faster. */
@@ -27,20 +26,20 @@ export async function ensureDatabase(postgresUrl: string, name: string, waitMs: 
 }
 
 async function createIfMissing(postgresUrl: string, name: string): Promise<void> {
-  const sql = connectOne(postgresUrl, { application: "heddle start" });
+  const lane = openLane(postgresUrl, { application: "heddle start", limits: false });
   try {
-    const [existing] = await sql`select 1 from pg_database where datname = ${name}`;
-    if (existing === undefined) {
-      await create(sql, name);
+    const existing = await lane.query("select 1 from pg_database where datname = $1", [name]);
+    if (existing.length === 0) {
+      await create(lane, name);
     }
   } finally {
-    await sql.end({ timeout: 1 });
+    await lane.close();
   }
 }
 
-async function create(sql: postgres.Sql, name: string): Promise<void> {
+async function create(lane: Lane, name: string): Promise<void> {
   // template0, since nobody can be connected to it: creation fails while somebody is connected to the template.
-  await sql`create database ${sql(name)} template template0`.catch((error: unknown) => {
+  await lane.query(`create database "${name.replaceAll('"', '""')}" template template0`).catch((error: unknown) => {
     if (!existsAlready.includes(faultCode(error) ?? "")) {
       throw error;
     }

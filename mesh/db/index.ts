@@ -1,4 +1,5 @@
 export { createDatabase, type Database, type DatabaseOptions, meshMigrations } from "./database.ts";
+export type { Lane } from "./lane.ts";
 export { lockSpace } from "./migrate.ts";
 export { driverError, isUnavailable, isUniqueViolation } from "./postgres-fault.ts";
 export { afterCommit, type Transaction } from "./transaction.ts";

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { drizzle } from "drizzle-orm/postgres-js";
 import { migrate } from "drizzle-orm/postgres-js/migrator";
 import { StartError } from "#mesh/process";
-import { connectOne } from "./connect.ts";
+import { openLane } from "./lane.ts";
+import { createOrm } from "./orm.ts";
 import { driverError, explainConnectFault } from "./postgres-fault.ts";
 
 /** First key of Heddle's advisory locks ("hedl"); the second says what is locked. */
@@ -22,16 +22,17 @@ export async function applyMigrations(url: string, folders: readonly string[]): 
   if (journals.size < folders.length) {
     throw new StartError(`Two folders of migrations share a journal: rename one of ${folders.join(", ")}.`);
   }
-  const sql = connectOne(url, { application: "heddle migrations" });
+  const lane = openLane(url, { application: "heddle migrations", limits: false });
+  const orm = createOrm((work) => work(lane));
   try {
-    await sql`select pg_advisory_lock(${lockSpace}::int, ${migrationLock}::int)`;
+    await lane.query("select pg_advisory_lock($1::int, $2::int)", [lockSpace, migrationLock]);
     for (const [migrationsTable, migrationsFolder] of journals) {
-      await migrate(drizzle(sql), { migrationsFolder, migrationsTable, migrationsSchema: "heddle" });
+      await migrate(orm, { migrationsFolder, migrationsTable, migrationsSchema: "heddle" });
     }
   } catch (error) {
     throw explainConnectFault(driverError(error), url);
   } finally {
-    await sql.end({ timeout: 1 });
+    await lane.close();
   }
 }
 
