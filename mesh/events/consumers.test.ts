@@ -167,6 +167,11 @@ test("stopping lets a running handler finish and leaves the rest to the next sta
   await orders.announce(placed("o1"));
   await orders.announce(...Array.from({ length: 20 }, () => placed("o1")));
   await begun.promise;
+  const broker = await world.broker();
+  await waitFor(async () => {
+    expect(await count(orders, "outbox", isPublished)).toBe(21);
+    expect(await broker.backlog("EVT_SHOP_ORDER", await world.durableOf("EVT_SHOP_ORDER"))).toBe(0);
+  });
   const stopped = world.stop(first);
   finish.resolve();
   await stopped;

@@ -1,4 +1,4 @@
-import type postgres from "postgres";
+import type { Lane } from "#mesh/db";
 import type { Logger } from "#mesh/telemetry";
 import { createBlockedKeys } from "./blocked-keys.ts";
 import { type Broker, BrokerFault, type StreamSpec } from "./broker.ts";
@@ -16,7 +16,7 @@ export interface Publisher {
    * Publishes and marks one batch, unless the broker is away or a fault is being waited out. Returns how long to wait
    * for the next one, in milliseconds. Throws when the database is away.
    */
-  publishNext(sql: postgres.Sql): Promise<number>;
+  publishNext(lane: Lane): Promise<number>;
   /** Stops waiting out a fault of the broker: it has just been connected. */
   retryNow(): void;
 }
@@ -38,14 +38,14 @@ export function createPublisher(broker: Broker, stream: StreamSpec, log: Logger)
     streamReady = true;
   }
 
-  async function publishWaiting(sql: postgres.Sql): Promise<number> {
+  async function publishWaiting(lane: Lane): Promise<number> {
     if (!streamReady) {
       await ensureStream();
     }
-    const events = await readWaiting(sql, blocked.current());
+    const events = await readWaiting(lane, blocked.current());
     const result = await publishBatch(broker, stream.name, events);
     if (result.published.length > 0) {
-      await markPublished(sql, result.published);
+      await markPublished(lane, result.published);
       faultsInARow = 0;
     }
     noteKeys(result);
@@ -85,7 +85,7 @@ export function createPublisher(broker: Broker, stream: StreamSpec, log: Logger)
     retryNow() {
       waitUntil = 0;
     },
-    async publishNext(sql) {
+    async publishNext(lane) {
       const waitMs = waitUntil - Date.now();
       if (waitMs > 0) {
         return waitMs;
@@ -94,7 +94,7 @@ export function createPublisher(broker: Broker, stream: StreamSpec, log: Logger)
         return pollMs;
       }
       try {
-        return await publishWaiting(sql);
+        return await publishWaiting(lane);
       } catch (error) {
         if (error instanceof BrokerFault) {
           return waitOut(error);

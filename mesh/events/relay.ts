@@ -40,12 +40,12 @@ export function createRelay({ service, database, broker, stream, log }: RelayOpt
   let leading = false;
   let running: Promise<void> = Promise.resolve();
 
-  async function lead({ sql, lost }: Leadership): Promise<void> {
+  async function lead({ lane, lost }: Leadership): Promise<void> {
     leading = true;
     log.debug({ service }, "publishing the outbox");
     lost.addEventListener("abort", wakeUp.wake);
     while (!stopping && !lost.aborted) {
-      const waitMs = await publisher.publishNext(sql);
+      const waitMs = await publisher.publishNext(lane);
       if (waitMs > 0) {
         await wakeUp.wait(waitMs);
       }

@@ -20,8 +20,8 @@ import type { Broker } from "./broker.ts";
 import { createEvents, type Events, type EventsOptions } from "./create-events.ts";
 import type { Delivery, Receive } from "./delivery.ts";
 import { type Emission, event, type TypedEvent } from "./event.ts";
-import { deleteStream } from "./nats/delete-stream.ts";
 import { natsBroker } from "./nats/index.ts";
+import { consumersOf, deleteStream } from "./nats/test-streams.ts";
 
 /** A service of a test: its database and its events. */
 export interface TestService {
@@ -42,6 +42,8 @@ export interface TestWorld extends AsyncDisposable {
   stop(service: TestService): Promise<void>;
   /** Deletes a stream and all that it holds. */
   removeStream(name: string): Promise<void>;
+  /** Name of the only consumer of a stream. */
+  durableOf(stream: string): Promise<string>;
   /** A connection to the broker beside the services. */
   broker(): Promise<Broker>;
 }
@@ -97,6 +99,7 @@ export async function testWorld(): Promise<TestWorld> {
     inventory: (receive, options = {}) => start(inventoryContract, { receive, ...options }),
     stop,
     removeStream: (name) => deleteStream(nats.url, name),
+    durableOf: async (stream) => (await consumersOf(nats.url, stream)).at(0) ?? "",
     async broker() {
       const broker = natsBroker({ url: nats.url, name: "test", log: silentLogger() });
       await broker.start();

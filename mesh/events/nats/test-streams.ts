@@ -1,0 +1,22 @@
+import { connect, type JetStreamManager } from "nats";
+
+/** Deletes a stream and all that it holds: for tests of what happens then. */
+export function deleteStream(url: string, name: string): Promise<void> {
+  return withManager(url, async (manager) => {
+    await manager.streams.delete(name);
+  });
+}
+
+/** Names of the consumers of a stream: for tests. */
+export function consumersOf(url: string, stream: string): Promise<string[]> {
+  return withManager(url, async (manager) => (await manager.consumers.list(stream).next()).map(({ name }) => name));
+}
+
+async function withManager<T>(url: string, work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
+  const nats = await connect({ servers: new URL(url).host });
+  try {
+    return await work(await nats.jetstreamManager());
+  } finally {
+    await nats.close();
+  }
+}
