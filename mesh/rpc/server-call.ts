@@ -14,6 +14,7 @@ import type { Scope } from "#mesh/scope";
 import { type Logger, newTrace, type TraceContext } from "#mesh/telemetry";
 import type { RpcContext } from "./handler.ts";
 import { addHeaders, toHeaders } from "./metadata.ts";
+import { requireNoNulText } from "./nul-text.ts";
 import type { ServedMethod } from "./served-method.ts";
 
 const STRANGER: Caller = { user: undefined, service: undefined };
@@ -135,12 +136,11 @@ export class ServerCall implements RpcContext, Scope {
   }
 
   #decode(bytes: Buffer): Message {
-    try {
-      return fromBinary(this.served.desc.input, bytes);
-    } catch (cause) {
-      const message = `the request is no valid ${this.served.desc.input.typeName}`;
-      throw new ConnectError(message, Codes.InvalidArgument, undefined, undefined, cause);
-    }
+    const { input } = this.served.desc;
+    const message = decodeRequest(input, bytes);
+    // Looking for the byte first spares nearly every request the walk through its fields.
+    if (bytes.includes(0)) requireNoNulText(input, message);
+    return message;
   }
 
   /** Sends one message and waits until there is room for the next. */
@@ -249,6 +249,15 @@ export class ServerCall implements RpcContext, Scope {
       this.#transportStatus ??= status;
       send.call(stream, status);
     };
+  }
+}
+
+function decodeRequest(input: DescMessage, bytes: Buffer): Message {
+  try {
+    return fromBinary(input, bytes);
+  } catch (cause) {
+    const message = `the request is no valid ${input.typeName}`;
+    throw new ConnectError(message, Codes.InvalidArgument, undefined, undefined, cause);
   }
 }
 

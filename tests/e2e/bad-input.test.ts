@@ -42,6 +42,12 @@ const faulty: [title: string, body: unknown, field: string][] = [
     "shipping_address.country",
   ],
   ["a requestId that is too long", { ...order, requestId: "x".repeat(65) }, "request_id"],
+  ["a character that no database stores", { ...order, paymentMethod: "pm\u0000card" }, "payment_method"],
+  [
+    "such a character further down",
+    { ...order, shippingAddress: { ...address, city: "Lon\u0000don" } },
+    "shipping_address.city",
+  ],
   ["a number where a text belongs", { ...order, paymentMethod: 7 }, "paymentMethod"],
 ];
 
