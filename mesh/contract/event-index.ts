@@ -1,7 +1,7 @@
 import type { DescFile, DescMessage } from "@bufbuild/protobuf";
 import type { EventContract } from "./contract.ts";
 import type { Element, Faults } from "./faults.ts";
-import { nearest } from "./nearest.ts";
+import { didYouMean } from "./nearest-name.ts";
 
 /** Finds the events of one service by the names that options use. */
 export interface EventIndex {
@@ -27,7 +27,11 @@ export function createEventIndex(events: readonly EventContract[], faults: Fault
       const found = events.find(({ message }) => message.typeName === name || message.name === name);
       if (!found) {
         const names = events.map(({ message }) => message.name);
-        faults.add(element, `"${name}" is no event of this service`, `name one of its events${nearest(name, names)}`);
+        faults.add(
+          element,
+          `"${name}" is no event of this service`,
+          `name one of its events${didYouMean(name, names)}`,
+        );
       }
       return note(found);
     },

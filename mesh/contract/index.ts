@@ -13,6 +13,8 @@ export type {
   TimerContract,
 } from "./contract.ts";
 export { ContractError } from "./faults.ts";
+export { nearestName } from "./nearest-name.ts";
 export { type ContractSources, readContract, readPolicies } from "./read-contract.ts";
 export { eventContract, eventKey, eventSubject } from "./read-event.ts";
+export { declaredDeadlineMs } from "./read-method.ts";
 export { packageName } from "./service-name.ts";

@@ -1,5 +1,5 @@
 import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
-import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { durationMs, MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { http } from "#gen/google/api/annotations_pb.ts";
 import type { HttpRule } from "#gen/google/api/http_pb.ts";
 import { type Access, Audience, policy } from "#gen/heddle/v1/policy_pb.ts";
@@ -43,6 +43,13 @@ export function readMethodPolicy(method: DescMethod, faults: Faults): MethodPoli
   }
   const deadlineMs = readDuration(deadline, method, deadlineBounds, faults);
   return { method, access, deadlineMs, http: httpRules(method) };
+}
+
+/** How long a call of a method may take, in milliseconds: its policy's deadline, else 10 s. Infinity without a policy. */
+export function declaredDeadlineMs(method: DescMethod): number {
+  if (!hasOption(method, policy)) return Number.POSITIVE_INFINITY;
+  const { deadline } = getOption(method, policy);
+  return deadline ? durationMs(deadline) : deadlineBounds.defaultMs;
 }
 
 function namesAnyone(access: Access): boolean {

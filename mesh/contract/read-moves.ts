@@ -3,7 +3,7 @@ import type { Move } from "#gen/heddle/v1/saga_pb.ts";
 import type { MoveContract, ParticipantContract } from "./contract.ts";
 import type { EventIndex } from "./event-index.ts";
 import type { Faults } from "./faults.ts";
-import { nearest } from "./nearest.ts";
+import { didYouMean } from "./nearest-name.ts";
 
 interface StateContext {
   readonly method: DescMethod;
@@ -19,7 +19,7 @@ interface MoveContext extends StateContext {
 export function readStates(names: readonly string[], { method, participant, faults }: StateContext): string[] {
   return names.filter((name) => {
     if (participant.stateNames.includes(name)) return true;
-    const mend = `name a state of ${participant.states.typeName} without prefix${nearest(name, participant.stateNames)}`;
+    const mend = `name a state of ${participant.states.typeName} without prefix${didYouMean(name, participant.stateNames)}`;
     faults.add(method, `there is no state "${name}"`, mend);
     return false;
   });

@@ -1,7 +1,6 @@
-import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
-import { durationMs } from "@bufbuild/protobuf/wkt";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { policy } from "#gen/heddle/v1/policy_pb.ts";
+import { declaredDeadlineMs } from "#mesh/contract";
 import type { ServiceIdentity } from "#mesh/identity";
 import { currentScope } from "#mesh/scope";
 import {
@@ -39,8 +38,6 @@ export interface CallerSide {
   readonly forwardUser?: boolean;
 }
 
-/** Where the contract says nothing, as policy.proto promises. */
-const DEFAULT_DEADLINE_MS = 10_000;
 const policyDeadlines = new WeakMap<DescMethod, number>();
 
 /**
@@ -60,7 +57,8 @@ export async function prepareCall(method: DescMethod, wish: CallWish, side: Call
     header.set("authorization", scope.authorization);
   }
   if (side.identity) header.set("heddle-service", await side.identity.header());
-  const signals = [wish.signal, scope?.signal].filter((signal) => signal !== undefined);
+  // Whoever works in a scope often passes that scope's own signal: one listener is enough.
+  const signals = [...new Set([wish.signal, scope?.signal])].filter((signal) => signal !== undefined);
   const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));
   return { method, deadline, header, trace, requestId, signals };
 }
@@ -88,14 +86,8 @@ export function onAbort(signals: readonly AbortSignal[], listener: (error: Conne
 function ownDeadline(method: DescMethod, timeoutMs: number | undefined): number {
   let limitMs = policyDeadlines.get(method);
   if (limitMs === undefined) {
-    limitMs = policyDeadlineMs(method);
+    limitMs = declaredDeadlineMs(method);
     policyDeadlines.set(method, limitMs);
   }
   return Date.now() + (timeoutMs ? Math.min(timeoutMs, limitMs) : limitMs);
-}
-
-function policyDeadlineMs(method: DescMethod): number {
-  if (!hasOption(method, policy)) return Number.POSITIVE_INFINITY;
-  const { deadline } = getOption(method, policy);
-  return deadline ? durationMs(deadline) : DEFAULT_DEADLINE_MS;
 }

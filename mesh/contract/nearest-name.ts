@@ -7,6 +7,12 @@ export function nearestName(name: string, candidates: readonly string[]): string
   return best && best.distance <= Math.max(2, plain.length / 3) ? best.candidate : undefined;
 }
 
+/** Returns `; did you mean "x"?` for a sentence, or nothing when no candidate is close. */
+export function didYouMean(name: string, candidates: readonly string[]): string {
+  const nearest = nearestName(name, candidates);
+  return nearest === undefined ? "" : `; did you mean "${nearest}"?`;
+}
+
 function plainName(name: string): string {
   return name.slice(0, 100).toLowerCase().replaceAll("_", "");
 }
