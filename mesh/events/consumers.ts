@@ -24,6 +24,12 @@ export interface ConsumersOptions {
   readonly maxMessages: number;
 }
 
+/**
+ * When a message that was not begun may go to another replica, in milliseconds. At once it would be sent after the
+ * request that has just been given up, and come back only when its time for an acknowledgement is over.
+ */
+const giveBackDelayMs = 100;
+
 /** Creates the consumers that the reactions of a contract ask for. start() does not wait for streams to appear. */
 export function createConsumers(options: ConsumersOptions): Consumers {
   const { contract, broker, reception, queue, maxMessages } = options;
@@ -42,8 +48,7 @@ export function createConsumers(options: ConsumersOptions): Consumers {
       return message.ack();
     }
     await queue.run(delivery.key, async () => {
-      // Another replica may have it at once.
-      await (stopping ? message.retry(0) : handleMessage(reception, message, delivery));
+      await (stopping ? message.retry(giveBackDelayMs) : handleMessage(reception, message, delivery));
     });
   }
 

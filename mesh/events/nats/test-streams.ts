@@ -12,6 +12,11 @@ export function consumersOf(url: string, stream: string): Promise<string[]> {
   return withManager(url, async (manager) => (await manager.consumers.list(stream).next()).map(({ name }) => name));
 }
 
+/** Up to which message of the stream a consumer has acknowledged everything: for tests. */
+export function ackFloor(url: string, stream: string, durable: string): Promise<number> {
+  return withManager(url, async (manager) => (await manager.consumers.info(stream, durable)).ack_floor.stream_seq);
+}
+
 async function withManager<T>(url: string, work: (manager: JetStreamManager) => Promise<T>): Promise<T> {
   const nats = await connect({ servers: new URL(url).host });
   try {
