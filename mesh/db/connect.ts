@@ -19,6 +19,9 @@ const limits = {
   idle_in_transaction_session_timeout: 60_000,
 };
 
+/** Where names without a schema belong: the tables of a role called "heddle" would else land in the mesh's own schema. */
+const searchPath = "public";
+
 /** The same server, another database. */
 export function databaseUrl(postgresUrl: string, name: string): string {
   const url = new URL(postgresUrl);
@@ -36,6 +39,10 @@ export function connectOne(url: string, options: ConnectOptions): postgres.Sql {
     max_lifetime: null,
     onnotice: () => undefined,
     ...(options.onClose === undefined ? {} : { onclose: options.onClose }),
-    connection: { application_name: options.application, ...(options.limits === false ? {} : limits) },
+    connection: {
+      application_name: options.application,
+      search_path: searchPath,
+      ...(options.limits === false ? {} : limits),
+    },
   });
 }

@@ -41,6 +41,13 @@ describe("start", () => {
     await Promise.all(databases.map((database) => database.stop()));
   });
 
+  test("keeps a service's tables apart from the mesh's, also for a role that is called heddle", async () => {
+    await withDatabase("names", async ({ orm }) => {
+      const [row] = await orm.execute(sql`select current_user as role, current_schema() as schema`);
+      expect(row).toEqual({ role: "heddle", schema: "public" });
+    });
+  });
+
   test("says that Postgres does not answer", async () => {
     const away = createDatabase({
       postgresUrl: "postgres://heddle@127.0.0.1:1/postgres",
