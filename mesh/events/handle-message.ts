@@ -75,14 +75,16 @@ function letterOf(reception: Reception, message: IncomingMessage, delivery: Dead
 
 /** Tries again for as long as the database is away: an outage is no fault of the event and must not use it up. */
 async function throughOutages<T>(reception: Reception, work: () => Promise<T>): Promise<T> {
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       if (reception.signal.aborted || !isUnavailable(error)) {
         throw error;
       }
-      reception.log.warn({ err: error }, "the database is away: events wait");
+      if (attempt === 1) {
+        reception.log.warn({ err: error }, "the database is away: events wait");
+      }
     }
     await setTimeout(outageDelayMs, undefined, { signal: reception.signal }).catch(() => undefined);
   }

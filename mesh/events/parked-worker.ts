@@ -6,6 +6,7 @@ import { setInboxStatus } from "./inbox.ts";
 import { claimParked, deleteParked, type ParkedEvent, parkAgain, parkFailed } from "./parked.ts";
 import { logDeadLetter, type Reception, runReceive } from "./reception.ts";
 import { retryDelayMs } from "./retry-delay.ts";
+import { streamName } from "./stream-names.ts";
 import { createWakeUp } from "./wake-up.ts";
 
 /** Tries parked events again when they are due. */
@@ -24,14 +25,26 @@ export function createParkedWorker(reception: Reception): ParkedWorker {
   const wakeUp = createWakeUp();
   let stopping = false;
   let running: Promise<void> = Promise.resolve();
+  /** The fault that was told last, until one attempt goes well: an outage is one line, not one a second. */
+  let told: string | undefined;
+
+  async function tryOne(): Promise<boolean> {
+    try {
+      const tried = await tryNext(reception);
+      told = undefined;
+      return tried;
+    } catch (error) {
+      if (String(error) !== told) {
+        told = String(error);
+        reception.log.warn({ err: error }, "cannot look for parked events, trying again");
+      }
+      return false;
+    }
+  }
 
   async function run(): Promise<void> {
     while (!stopping) {
-      const tried = await tryNext(reception).catch((error: unknown) => {
-        reception.log.warn({ err: error }, "could not look for parked events");
-        return false;
-      });
-      if (!tried) {
+      if (!(await tryOne())) {
         await wakeUp.wait(pollMs);
       }
     }
@@ -96,7 +109,10 @@ async function noteFailure(
     log.warn({ eventId, type, key, failures, delayMs, err: error }, "could not take a parked event in, trying again");
     return;
   }
-  const letter = { consumer, delivery: { ...delivery, deliveries: failures }, stream: "", sequence: undefined, error };
+  const letter = {
+    ...{ consumer, delivery: { ...delivery, deliveries: failures }, error },
+    ...{ stream: streamName(delivery.headers["ce-source"] ?? ""), sequence: undefined },
+  };
   await database.transaction(async (tx) => {
     await insertDeadLetter(tx, letter);
     await deleteParked(tx, event.id);

@@ -39,9 +39,12 @@ export function createRelay({ service, database, broker, stream, log }: RelayOpt
   let stopping = false;
   let leading = false;
   let running: Promise<void> = Promise.resolve();
+  /** The fault that was told last, until this replica leads again: an outage is one line, not one a second. */
+  let told: string | undefined;
 
   async function lead({ lane, lost }: Leadership): Promise<void> {
     leading = true;
+    told = undefined;
     log.debug({ service }, "publishing the outbox");
     lost.addEventListener("abort", wakeUp.wake);
     while (!stopping && !lost.aborted) {
@@ -59,7 +62,10 @@ export function createRelay({ service, database, broker, stream, log }: RelayOpt
         await lead(leadership);
       }
     } catch (error) {
-      log.warn({ err: error }, "lost the outbox, trying again");
+      if (String(error) !== told) {
+        told = String(error);
+        log.warn({ err: error }, "cannot read the outbox, trying again");
+      }
     }
     leading = false;
     if (!stopping) {
