@@ -61,10 +61,10 @@ const inventoryContract: Contract = readContract({
   reactions: InventoryReactionService,
 });
 
-/** Starts an empty world. Use with `await using`. */
-export async function testWorld(): Promise<TestWorld> {
+/** Starts an empty world, on the shared Postgres unless another is given. Use with `await using`. */
+export async function testWorld(postgresUrl?: string): Promise<TestWorld> {
   const nats = await testNats();
-  const databases = testDatabases();
+  const databases = postgresUrl === undefined ? testDatabases() : ownDatabases(postgresUrl);
   const services = new Set<TestService>();
   const brokers: Broker[] = [];
 
@@ -113,6 +113,11 @@ export async function testWorld(): Promise<TestWorld> {
       await nats[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A server of the test's own needs no cleaning up. */
+function ownDatabases(postgresUrl: string) {
+  return { postgresUrl, prefix: "", [Symbol.asyncDispose]: async () => undefined };
 }
 
 /** Events of the order with this id. */
