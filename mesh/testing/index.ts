@@ -1,5 +1,6 @@
 export { freePort } from "#mesh/local";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { silentLogger } from "./silent-logger.ts";
+export { type ProcessOptions, type RunningProcess, startProcess } from "./start-process.ts";
 export { type TestDatabases, testDatabases, testPostgresUrl } from "./test-database.ts";
 export { type TestNats, testNats } from "./test-nats.ts";
