@@ -57,14 +57,10 @@ export function localTopology({ env, fresh, say }: TopologyOptions): Part {
       running.services = services;
     },
   });
-  const steps = [
-    ...(fresh ? [freshData(settings)] : []),
-    ...(settings.postgresUrl ? [] : [postgres]),
-    ...(settings.natsUrl ? [] : [nats]),
-    everything,
-  ];
+  const steps = [...(settings.postgresUrl ? [] : [postgres]), ...(settings.natsUrl ? [] : [nats]), everything];
   return group("the shop", [
     ownFolder(dataFolder, say),
+    ...(fresh ? [emptied(settings, say)] : []),
     ...steps.map((part) => told(part, say)),
     once("screen", async () => say(startScreen(running))),
   ]);
@@ -91,8 +87,11 @@ function once(name: string, start: () => Promise<void>): Part {
   return { name, start, async stop() {} };
 }
 
-function freshData(settings: StartSettings): Part {
-  return once("empty data folder", () => deleteLocalData(settings));
+function emptied(settings: StartSettings, say: (text: string) => void): Part {
+  return once("fresh data", async () => {
+    await deleteLocalData(settings);
+    say("✓ data deleted");
+  });
 }
 
 /** Says when a part has started and stopped, and how long that took. */
