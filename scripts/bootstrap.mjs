@@ -257,8 +257,20 @@ function forwardSignals(child) {
     });
   }
   // npm that is killed passes nothing on: without it nobody could stop the program in the usual way.
-  const parent = process.ppid;
-  if (!process.env.npm_lifecycle_event || parent <= 1) return;
-  const watch = () => process.ppid !== parent && child.kill("SIGTERM");
-  setInterval(watch, 500).unref();
+  if (!process.env.npm_lifecycle_event) return;
+  const before = npmProcess();
+  const watch = () => npmProcess() !== before && child.kill("SIGTERM");
+  setInterval(watch, 100).unref();
+}
+
+/** The process above us that is npm. It may have a shell in between, which outlives it. */
+function npmProcess() {
+  try {
+    const stat = readFileSync(`/proc/${process.ppid}/stat`, "utf8");
+    const [, name, grandparent] = /\((.*)\) \S (\d+)/s.exec(stat) ?? [];
+    return /^(sh|dash|bash)$/.test(name) ? Number(grandparent) : process.ppid;
+  } catch {
+    // Not Linux (where shells replace themselves by what they run), or our parent has just ended.
+    return process.ppid;
+  }
 }

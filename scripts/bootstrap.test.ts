@@ -135,3 +135,24 @@ test("a program learns that the bootstrap was killed", async () => {
   const alone = join(place.path, "alone");
   await expect.poll(() => existsSync(alone) && readFileSync(alone, "utf8"), { timeout: 20_000 }).toBe("yes");
 });
+
+test("a program ends when npm was killed above it", async () => {
+  using place = repository();
+  place.write(
+    "scripts/wait.ts",
+    `import { writeFileSync } from "node:fs";
+    process.on("SIGTERM", () => { writeFileSync("ended", "yes"); process.exit(); });
+    setInterval(() => {}, 1000);
+    console.log("waiting");`,
+  );
+  // Like npm: a process that runs a shell that runs the bootstrap.
+  const command = `"${process.execPath}" scripts/bootstrap.mjs scripts/wait.ts; true`;
+  const source = `require("child_process").spawn("sh", ["-c", ${JSON.stringify(command)}], { stdio: "inherit" })`;
+  const env = { ...process.env, npm_lifecycle_event: "start" };
+  const npm = spawn(process.execPath, ["--eval", source], { cwd: place.path, env, stdio: "pipe" });
+  let output = "";
+  npm.stdout.on("data", (data) => (output += data));
+  await expect.poll(() => output, { timeout: 20_000 }).toContain("waiting");
+  npm.kill("SIGKILL");
+  await expect.poll(() => existsSync(join(place.path, "ended")), { timeout: 20_000 }).toBe(true);
+});
