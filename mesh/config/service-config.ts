@@ -19,6 +19,10 @@ export interface ServiceConfig {
   readonly poolSize: number;
   /** One server of the broker, or several with commas between. */
   readonly natsUrl: string;
+  /** Copies that the broker's cluster keeps of each stream: 1, 3 or 5. */
+  readonly streamReplicas: number;
+  /** Most bytes that a service's stream holds; a full one refuses events, which then wait in the outbox. */
+  readonly streamMaxBytes: number;
   /** The secret that all services share; at least 32 characters. */
   readonly meshSecret: string;
   readonly logLevel: string;
@@ -46,6 +50,10 @@ const common = {
     .text("nats://127.0.0.1:42229")
     .refine((value) => value.split(",").every((url) => URL.canParse(url)), "must be a URL, or several with commas")
     .describe("the broker"),
+  HEDDLE_STREAM_REPLICAS: variable.wholeNumber(1, { min: 1, max: 5 }).describe("copies of each stream in a cluster"),
+  HEDDLE_STREAM_MAX_BYTES: variable
+    .wholeNumber(256 * 1024 * 1024, { min: 1024 * 1024, max: 2 ** 40 })
+    .describe("most bytes in the stream of one service"),
   HEDDLE_DATA: variable.text(".data").describe("folder for what outlives the process"),
   HEDDLE_MESH_SECRET: z
     .string()
@@ -75,6 +83,8 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     databasePrefix: read.HEDDLE_DATABASE_PREFIX,
     poolSize: read.HEDDLE_POOL_SIZE,
     natsUrl: read.NATS_URL,
+    streamReplicas: read.HEDDLE_STREAM_REPLICAS,
+    streamMaxBytes: read.HEDDLE_STREAM_MAX_BYTES,
     meshSecret: read.HEDDLE_MESH_SECRET ?? readMeshSecret(read.HEDDLE_DATA),
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT,

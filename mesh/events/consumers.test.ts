@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { expect, test } from "vitest";
 import { PermanentError } from "./delivery.ts";
-import { count, hasStatus, isPublished, placed, recorder, testWorld, waitFor } from "./test-world.ts";
+import { count, hasStatus, isPublished, placed, recorder, testWorld, waitFor } from "./world.fixture.ts";
 
 test("an event travels from a transaction to a handler, with its attributes", async () => {
   await using world = await testWorld();

@@ -2,5 +2,6 @@ export { createEvents, type Events, type EventsOptions, type EventsStatus } from
 export { type Delivery, PermanentError, type Receive } from "./delivery.ts";
 export { type Emission, event, type TypedEvent } from "./event.ts";
 export type { Outbox } from "./outbox.ts";
+export { retryDelayMs } from "./retry-delay.ts";
 export type { StreamSettings } from "./stream-names.ts";
 export { aggregate, deadLetter, heddle, inbox, outbox, parked } from "./tables.ts";

@@ -6,7 +6,7 @@ import { OrderPlacedSchema } from "#gen/shop/order/v1/order_events_pb.ts";
 import { readDelivery } from "./cloud-events.ts";
 import { event } from "./event.ts";
 import { maxPayloadBytes } from "./outbox.ts";
-import { confirmed, count, emission, isPublished, placed, recorder, testWorld, waitFor } from "./test-world.ts";
+import { confirmed, count, emission, isPublished, placed, recorder, testWorld, waitFor } from "./world.fixture.ts";
 
 test("an aborted transaction announces nothing", async () => {
   await using world = await testWorld();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { cancelled, confirmed, count, hasStatus, placed, testWorld, waitFor } from "./test-world.ts";
+import { cancelled, confirmed, count, hasStatus, placed, testWorld, waitFor } from "./world.fixture.ts";
 
 test("a parked event waits until its key is released, and then runs in order", async () => {
   await using world = await testWorld();

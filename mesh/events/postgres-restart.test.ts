@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { expect, onTestFinished, test } from "vitest";
 import { localPostgres } from "#mesh/local";
-import { count, emission, hasStatus, isPublished, placed, testWorld, waitFor } from "./test-world.ts";
+import { count, emission, hasStatus, isPublished, placed, testWorld, waitFor } from "./world.fixture.ts";
 
 /** A Postgres of the test's own, to stop and start it. */
 async function ownPostgres() {

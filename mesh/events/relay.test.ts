@@ -12,7 +12,7 @@ import {
   type TestService,
   testWorld,
   waitFor,
-} from "./test-world.ts";
+} from "./world.fixture.ts";
 
 const endRelayConnections = ({ database }: TestService) => database.sql`
   select pg_terminate_backend(pid) from pg_stat_activity

@@ -1,9 +1,9 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { type AccessTokenVerifier, serviceIdentity } from "#mesh/identity";
-import { errorOf } from "./testing/catch-error.ts";
-import { EchoService } from "./testing/echo-contract.ts";
-import { echoServer, SECRET, transportTo } from "./testing/echo-server.ts";
+import { errorOf } from "./catch-error.fixture.ts";
+import { EchoService } from "./echo-contract.fixture.ts";
+import { echoServer, SECRET, transportTo } from "./echo-server.fixture.ts";
 
 const OK = 0;
 const NO = Code.PermissionDenied;

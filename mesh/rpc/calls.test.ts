@@ -1,7 +1,7 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { EchoService } from "./testing/echo-contract.ts";
-import { echoServer, transportTo } from "./testing/echo-server.ts";
+import { EchoService } from "./echo-contract.fixture.ts";
+import { echoServer, transportTo } from "./echo-server.fixture.ts";
 
 async function* list<T>(...items: T[]): AsyncGenerator<T> {
   yield* items;

@@ -2,9 +2,9 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { Refusal } from "#mesh/refusal";
-import { errorOf } from "./testing/catch-error.ts";
-import { EchoService } from "./testing/echo-contract.ts";
-import { echoServer, transportTo } from "./testing/echo-server.ts";
+import { errorOf } from "./catch-error.fixture.ts";
+import { EchoService } from "./echo-contract.fixture.ts";
+import { echoServer, transportTo } from "./echo-server.fixture.ts";
 
 /** Makes a unary call to a handler that throws. */
 async function thrown(error: unknown) {

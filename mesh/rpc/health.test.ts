@@ -1,9 +1,9 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "#gen/grpc/health/v1/health_pb.ts";
-import { errorOf } from "./testing/catch-error.ts";
-import { EchoService } from "./testing/echo-contract.ts";
-import { echoServer, transportTo } from "./testing/echo-server.ts";
+import { errorOf } from "./catch-error.fixture.ts";
+import { EchoService } from "./echo-contract.fixture.ts";
+import { echoServer, transportTo } from "./echo-server.fixture.ts";
 
 test("the server and each service are checked and listed", async () => {
   await using echo = await echoServer();

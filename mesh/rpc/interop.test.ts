@@ -14,10 +14,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { BadRequestSchema, ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
 import { Refusal } from "#mesh/refusal";
+import { errorOf } from "./catch-error.fixture.ts";
+import { type EchoRequest, EchoService } from "./echo-contract.fixture.ts";
+import { echoServer, transportTo } from "./echo-server.fixture.ts";
 import { pathOf, streamsRequests, streamsResponses } from "./served-method.ts";
-import { errorOf } from "./testing/catch-error.ts";
-import { type EchoRequest, EchoService } from "./testing/echo-contract.ts";
-import { echoServer, transportTo } from "./testing/echo-server.ts";
 
 const [input, output] = [EchoService.method.unary.input, EchoService.method.unary.output];
 const bytes = (message: Uint8Array) => Buffer.from(message.buffer, message.byteOffset, message.length);

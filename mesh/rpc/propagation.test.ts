@@ -2,10 +2,10 @@ import { Code, createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { serviceIdentity } from "#mesh/identity";
 import { currentScope } from "#mesh/scope";
+import { errorOf } from "./catch-error.fixture.ts";
+import { EchoService } from "./echo-contract.fixture.ts";
+import { echoServer, SECRET, transportTo } from "./echo-server.fixture.ts";
 import type { RpcContext } from "./handler.ts";
-import { errorOf } from "./testing/catch-error.ts";
-import { EchoService } from "./testing/echo-contract.ts";
-import { echoServer, SECRET, transportTo } from "./testing/echo-server.ts";
 
 /** Two servers: the outer one's methods call the inner one's `unary`. `inner` holds the contexts that arrived there. */
 async function chain(waiting: boolean) {

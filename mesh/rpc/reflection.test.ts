@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { ServerReflection as V1 } from "#gen/grpc/reflection/v1/reflection_pb.ts";
 import { ServerReflection as V1Alpha } from "#gen/grpc/reflection/v1alpha/reflection_pb.ts";
 import { policy } from "#gen/heddle/v1/policy_pb.ts";
-import { echoServer, transportTo } from "./testing/echo-server.ts";
+import { echoServer, transportTo } from "./echo-server.fixture.ts";
 
 const run = promisify(execFile);
 

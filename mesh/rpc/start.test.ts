@@ -2,9 +2,9 @@ import { expect, test } from "vitest";
 import { Health } from "#gen/grpc/health/v1/health_pb.ts";
 import { readContract } from "#mesh/contract";
 import { StartError } from "#mesh/process";
+import { EchoService } from "./echo-contract.fixture.ts";
+import { echoServer } from "./echo-server.fixture.ts";
 import { implement } from "./handler.ts";
-import { EchoService } from "./testing/echo-contract.ts";
-import { echoServer } from "./testing/echo-server.ts";
 
 async function startErrorOf(starting: Promise<unknown>): Promise<string> {
   const error = await starting.catch((reason: unknown) => reason);

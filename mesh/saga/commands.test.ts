@@ -12,7 +12,7 @@ import { OrderReason, OrderService } from "#gen/shop/order/v1/order_service_pb.t
 import { readContract } from "#mesh/contract";
 import { event, PermanentError } from "#mesh/events";
 import type { ReactionHandlers } from "./handlers.ts";
-import { type SagaFixture, sagaFixture } from "./saga-fixture.ts";
+import { type SagaFixture, sagaFixture } from "./saga.fixture.ts";
 
 const contract = readContract({
   services: [OrderService],

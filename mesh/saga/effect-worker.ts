@@ -2,10 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import { EffectDueSchema } from "#gen/heddle/v1/saga_pb.ts";
 import type { EffectContract } from "#mesh/contract";
 import { afterCommit, type Transaction } from "#mesh/db";
-import { PermanentError } from "#mesh/events";
+import { PermanentError, retryDelayMs } from "#mesh/events";
 import type { Part } from "#mesh/process";
 import { runInScope } from "#mesh/scope";
-import { backoffMs } from "./backoff.ts";
 import { type Claim, claimEffects, finishEffect, nextEffectMs, releaseEffect } from "./effect-claim.ts";
 import type { Engine } from "./engine.ts";
 import { type AnyOutcome, effectHandler } from "./handler-of.ts";
@@ -129,7 +128,7 @@ async function finishLocked(
 async function retryLater(engine: Engine, claim: Claim, error: unknown, stopping: boolean): Promise<void> {
   const { saga, log } = engine;
   // A stopping process hands the call over at once: nothing says that it failed.
-  const waitMs = stopping ? 0 : backoffMs(claim.attempt);
+  const waitMs = stopping ? 0 : retryDelayMs(claim.attempt);
   const about = { err: error, saga, key: claim.key, effect: claim.name, attempt: claim.attempt, waitMs };
   if (!stopping && claim.attempt >= alarmAfter) log.error(about, "call to the outside world failed, still trying");
   else log.warn(about, "call to the outside world failed, trying again");

@@ -7,7 +7,7 @@ import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import { type Contract, readContract } from "#mesh/contract";
 import { currentScope } from "#mesh/scope";
 import type { EffectContext, ReactionHandlers } from "./handlers.ts";
-import { note, patience, type SagaFixture, sagaFixture } from "./saga-fixture.ts";
+import { note, patience, type SagaFixture, sagaFixture } from "./saga.fixture.ts";
 
 const contract = readContract({
   services: [PaymentService],

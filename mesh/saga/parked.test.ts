@@ -19,7 +19,7 @@ import { silentLogger, testDatabases, testNats } from "#mesh/testing";
 import { createSaga } from "./create-saga.ts";
 import type { ReactionHandlers } from "./handlers.ts";
 import { sagaMigrations } from "./migrations.ts";
-import { patience } from "./saga-fixture.ts";
+import { patience } from "./saga.fixture.ts";
 import { participant } from "./schema.ts";
 
 const order = readContract({

@@ -7,7 +7,7 @@ import { OrderCancelledSchema, OrderConfirmedSchema, OrderPlacedSchema } from "#
 import { type Contract, readContract } from "#mesh/contract";
 import { PermanentError } from "#mesh/events";
 import type { ReactionHandlers } from "./handlers.ts";
-import { note, type SagaFixture, sagaFixture } from "./saga-fixture.ts";
+import { note, type SagaFixture, sagaFixture } from "./saga.fixture.ts";
 
 const contract = readContract({
   services: [InventoryService],

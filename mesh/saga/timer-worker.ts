@@ -3,9 +3,9 @@ import { and, eq, inArray, lte, sql } from "drizzle-orm";
 import { TimerFiredSchema } from "#gen/heddle/v1/saga_pb.ts";
 import type { TimerContract } from "#mesh/contract";
 import type { Transaction } from "#mesh/db";
+import { retryDelayMs } from "#mesh/events";
 import type { Part } from "#mesh/process";
 import { runInScope } from "#mesh/scope";
-import { backoffMs } from "./backoff.ts";
 import type { Engine } from "./engine.ts";
 import { reactionHandler } from "./handler-of.ts";
 import { createPump, type Found } from "./pump.ts";
@@ -122,7 +122,7 @@ async function decide(engine: Engine, { tx, contract, key, state }: Firing) {
 /** A timer is never given up: what it would end must not stay open. */
 async function postpone(engine: Engine, row: TimerRow, error: unknown): Promise<void> {
   const failures = row.attempts + 1;
-  const waitMs = backoffMs(failures);
+  const waitMs = retryDelayMs(failures);
   engine.log.error(
     { err: error, saga: engine.saga, key: row.key, timer: row.name, failures },
     "timer failed, still trying",

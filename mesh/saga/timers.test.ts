@@ -6,7 +6,7 @@ import { PaymentAuthorisedSchema } from "#gen/shop/payment/v1/payment_events_pb.
 import { readContract } from "#mesh/contract";
 import { event } from "#mesh/events";
 import type { ReactionHandlers } from "./handlers.ts";
-import { patience, type SagaFixture, sagaFixture } from "./saga-fixture.ts";
+import { patience, type SagaFixture, sagaFixture } from "./saga.fixture.ts";
 
 const contract = readContract({
   services: [OrderService],

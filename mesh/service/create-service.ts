@@ -75,7 +75,8 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
     log,
   });
   const saga = createSaga({ contract, database, log, ...(options.timers && { timers: options.timers }) });
-  const events = createEvents({ contract, database, natsUrl: config.natsUrl, log, receive: saga.receive });
+  const stream = { replicas: config.streamReplicas, maxBytes: config.streamMaxBytes };
+  const events = createEvents({ contract, database, natsUrl: config.natsUrl, stream, receive: saga.receive, log });
   saga.connect(events);
   const client = <S extends DescService>(service: S) =>
     createClient(service, channels.transport(config.addressOf(service)));

@@ -4,7 +4,7 @@ import { BrokerFault, type ConsumerSpec, type StreamSpec } from "../broker.ts";
 import { consumerSpec, streamSpec } from "../stream-names.ts";
 import { consumerConfig } from "./configuration.ts";
 import { natsBroker } from "./nats-broker.ts";
-import { ackFloor } from "./test-streams.ts";
+import { ackFloor } from "./streams.fixture.ts";
 
 const stream: StreamSpec = streamSpec("a.b", { maxBytes: 1024 * 1024 });
 const consumer = (...events: string[]): ConsumerSpec =>

@@ -9,7 +9,7 @@ import { UserCreatedSchema, UserDeletedSchema } from "#gen/platform/identity/v1/
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { createPasswords } from "./password.ts";
 import { users } from "./schema.ts";
-import { type TestService, testService } from "./test-service.ts";
+import { type TestService, testService } from "./service.fixture.ts";
 
 const adminPassword = "heddle-admin";
 let service: TestService;

@@ -16,7 +16,7 @@ import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts
 import { serviceIdentity } from "#mesh/identity";
 import { createMeshTransport } from "#mesh/rpc";
 import { eventually } from "#mesh/testing";
-import { someUser, testMesh, unexpected } from "../test-mesh.ts";
+import { someUser, testMesh, unexpected } from "../mesh.fixture.ts";
 import { createRepository } from "./repository.ts";
 import { product } from "./schema.ts";
 import { demoProductId } from "./seed.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { AvailabilityChangedSchema } from "#gen/shop/inventory/v1/inventory_events_pb.ts";
 import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
-import { someUser, testMesh } from "../test-mesh.ts";
+import { someUser, testMesh } from "../mesh.fixture.ts";
 import { demoStock } from "./demo-data.ts";
 import { inventoryService } from "./service.ts";
 

@@ -24,7 +24,7 @@ import {
 } from "#gen/shop/order/v1/order_events_pb.ts";
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { eventually } from "#mesh/testing";
-import { someUser, testMesh } from "../test-mesh.ts";
+import { someUser, testMesh } from "../mesh.fixture.ts";
 import { inventoryService } from "./service.ts";
 
 const mesh = await testMesh();

@@ -13,7 +13,7 @@ import {
 import { OrderReason, OrderService, OrderStatus } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentAuthorisedSchema, PaymentDeclinedSchema } from "#gen/shop/payment/v1/payment_events_pb.ts";
 import { eventually } from "#mesh/testing";
-import { someUser, type TestUser, testMesh } from "../test-mesh.ts";
+import { someUser, type TestUser, testMesh } from "../mesh.fixture.ts";
 import { orderService } from "./service.ts";
 import { catalogPrices, serveCatalog } from "./test-catalog.ts";
 import { identityEvents, inventoryEvents, paymentEvents } from "./test-neighbours.ts";

@@ -3,7 +3,7 @@ import { CatalogErrorReasonSchema } from "#gen/shop/catalog/v1/catalog_errors_pb
 import { file_shop_catalog_v1_catalog_events } from "#gen/shop/catalog/v1/catalog_events_pb.ts";
 import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
 import { implement } from "#mesh/rpc";
-import { type TestMesh, unexpected } from "../test-mesh.ts";
+import { type TestMesh, unexpected } from "../mesh.fixture.ts";
 
 const money = (currencyCode: string, units: bigint, nanos: number) => ({ currencyCode, units, nanos });
 

@@ -1,8 +1,8 @@
 import { createServer, request as forward, type Server } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { httpProvider } from "./http-provider.ts";
+import { type RunningProvider, runProvider } from "./provider.fixture.ts";
 import { ProviderUnavailable } from "./provider.ts";
-import { type RunningProvider, runProvider } from "./run-provider.ts";
 
 let provider: RunningProvider;
 const amount = { currencyCode: "EUR", units: 12n, nanos: 500_000_000 };

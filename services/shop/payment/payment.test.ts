@@ -24,8 +24,8 @@ import {
 } from "#gen/shop/payment/v1/payment_events_pb.ts";
 import { PaymentService, PaymentStatus } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import { eventually } from "#mesh/testing";
-import { someUser, testMesh } from "../test-mesh.ts";
-import { runProvider } from "./run-provider.ts";
+import { someUser, testMesh } from "../mesh.fixture.ts";
+import { runProvider } from "./provider.fixture.ts";
 import { paymentService } from "./service.ts";
 
 const mesh = await testMesh();

@@ -1,5 +1,3 @@
-// biome-ignore-all lint/style/noRestrictedImports: a fixture of tests, with the shop's events as its examples
-
 import { sql } from "drizzle-orm";
 import { vi } from "vitest";
 import { InventoryReactionService } from "#gen/shop/inventory/reactions/v1/inventory_reactions_pb.ts";
@@ -21,7 +19,7 @@ import { createEvents, type Events, type EventsOptions } from "./create-events.t
 import type { Delivery, Receive } from "./delivery.ts";
 import { type Emission, event, type TypedEvent } from "./event.ts";
 import { natsBroker } from "./nats/index.ts";
-import { consumersOf, deleteStream } from "./nats/test-streams.ts";
+import { consumersOf, deleteStream } from "./nats/streams.fixture.ts";
 
 /** A service of a test: its database and its events. */
 export interface TestService {

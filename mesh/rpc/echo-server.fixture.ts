@@ -1,11 +1,11 @@
 import { readContract } from "#mesh/contract";
 import { type AccessTokenVerifier, serviceIdentity, type User } from "#mesh/identity";
 import { createLogger } from "#mesh/telemetry";
-import type { CallRecord } from "../call-record.ts";
-import { createMeshTransport, type MeshTransportOptions } from "../grpc-transport.ts";
-import { implement, type RpcHandlers } from "../handler.ts";
-import { createRpcServer, type RpcServerOptions } from "../server.ts";
-import { EchoErrorReason, EchoService } from "./echo-contract.ts";
+import type { CallRecord } from "./call-record.ts";
+import { EchoErrorReason, EchoService } from "./echo-contract.fixture.ts";
+import { createMeshTransport, type MeshTransportOptions } from "./grpc-transport.ts";
+import { implement, type RpcHandlers } from "./handler.ts";
+import { createRpcServer, type RpcServerOptions } from "./server.ts";
 
 /** The secret that the services of a test share. */
 export const SECRET = "a secret that all services of a test share";
