@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Part, StartError } from "#mesh/process";
 import { claimFolder } from "./claim-folder.ts";
@@ -66,6 +66,7 @@ export function localServer(recipe: Recipe): LocalServer {
 
   async function tearDown(): Promise<void> {
     await server?.end(blows);
+    if (server) rmSync(join(folder, "pid"), { force: true });
     server = undefined;
     release?.();
     release = undefined;
