@@ -1,6 +1,6 @@
 export { claimFolder } from "./claim-folder.ts";
 export { findNatsServer, natsImage } from "./find-nats-server.ts";
-export type { LocalServer, LocalServer as LocalPostgres } from "./local-server.ts";
+export type { LocalServer } from "./local-server.ts";
 export { deleteNatsData, type LocalNatsOptions, localNats } from "./nats.ts";
 export { freePort } from "./port.ts";
 export { type LocalPostgresOptions, localPostgres } from "./postgres.ts";
