@@ -11,7 +11,7 @@ import { writeThirdPartyProtos } from "./third-party-protos.ts";
 type Step = (folder: string) => Promise<string | undefined>;
 
 const steps: Record<string, Step> = {
-  "format and lint (biome)": () => passes("biome", "ci"),
+  "format and lint (biome)": () => passes("biome", "ci", `--colors=${process.stdout.isTTY ? "force" : "off"}`),
   "types (tsc)": () => passes("tsc"),
   "contracts: lint (buf)": () => passes("buf", "lint"),
   "contracts: format (buf)": () => passes("buf", "format", "proto", "--diff", "--exit-code"),
