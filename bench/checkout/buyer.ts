@@ -58,9 +58,9 @@ export async function createBuyer(http: Http) {
     return page && (body.nextPageToken === "" || everyConfirmed(body.nextPageToken));
   }
 
-  /** Waits until every order is confirmed, asking every 20 ms, about the newest first. */
+  /** Waits until every order is confirmed, asking every 200 ms, about the newest first. */
   async function allConfirmed(): Promise<void> {
-    while (!(await everyConfirmed())) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (!(await everyConfirmed())) await new Promise((resolve) => setTimeout(resolve, 200));
   }
 
   return { place, placeMany, confirmed, allConfirmed };

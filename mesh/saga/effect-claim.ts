@@ -16,25 +16,18 @@ export interface Claim {
 /** How much longer than a call's deadline it stays claimed, in milliseconds. */
 const leaseMarginMs = 5_000;
 
-/** Calls that are the earliest open ones of their key: later ones wait for their outcome. */
-const isFirstOfKey = sql`not exists (
-  select 1 from ${effect} earlier
-  where earlier.saga = due.saga and earlier.key = due.key and earlier.status = 'due' and earlier.id < due.id
-)`;
-
 /** Claims up to `limit` due calls, each until its deadline plus 5 s. Safe in any number of replicas. */
 export async function claimEffects(engine: Engine, limit: number): Promise<Claim[]> {
   const rows = await engine.database.orm.execute<Record<keyof Claim, unknown>>(sql`
-    with lease as (select * from jsonb_to_recordset(${leases(engine)}::jsonb) as lease (name text, ms int)),
-    claimed as (
-      select due.id, lease.ms from ${effect} due join lease using (name)
-      where due.saga = ${engine.saga} and due.status = 'due' and due.due_at <= now()
-        and (due.lease_until is null or due.lease_until <= now()) and ${isFirstOfKey}
-      order by due.due_at, due.id limit ${limit} for update of due skip locked
+    with claimed as (
+      select id from ${effect}
+      where saga = ${engine.saga} and status = 'due' and due_at <= now() and name = any(${names(engine)}::text[])
+      order by due_at limit ${limit} for update skip locked
     )
-    update ${effect} set attempts = attempts + 1, lease_until = now() + claimed.ms * interval '1 millisecond'
-    from claimed where ${effect.id} = claimed.id
-    returning ${effect.id}, ${effect.key}, ${effect.name}, ${effect.attempts} as attempt, ${effect.traceparent}`);
+    update ${effect} set attempts = attempts + 1,
+      due_at = now() + (${leases(engine)}::jsonb ->> name)::int * interval '1 millisecond'
+    where id in (select id from claimed)
+    returning id, key, name, attempts as attempt, traceparent`);
   return rows.map(({ id, key, name, attempt, traceparent }) => ({
     id: Number(id),
     key: String(key),
@@ -47,13 +40,16 @@ export async function claimEffects(engine: Engine, limit: number): Promise<Claim
 /** Milliseconds until the next call can be claimed; Infinity when there is none. */
 export async function nextEffectMs(engine: Engine): Promise<number> {
   const [row] = await engine.database.orm.execute<{ ms: unknown }>(sql`
-    select extract(epoch from min(greatest(due.due_at, due.lease_until)) - clock_timestamp()) * 1000 as ms
-    from ${effect} due join jsonb_to_recordset(${leases(engine)}::jsonb) as lease (name text, ms int) using (name)
-    where due.saga = ${engine.saga} and due.status = 'due' and ${isFirstOfKey}`);
+    select extract(epoch from due_at - clock_timestamp()) * 1000 as ms from ${effect}
+    where saga = ${engine.saga} and status = 'due' and name = any(${names(engine)}::text[])
+    order by due_at limit 1`);
   return row?.ms == null ? Number.POSITIVE_INFINITY : Math.ceil(Number(row.ms));
 }
 
-/** Ends a call whose outcome is known. False when the claim was lost: another attempt has it then. */
+/**
+ * Ends a call whose outcome is known, and makes the next one of its key due. False when the claim was lost: another
+ * attempt has it then. The participant is locked, so nobody else enters or ends calls of the key.
+ */
 export async function finishEffect(
   tx: Transaction,
   claim: Claim,
@@ -61,10 +57,18 @@ export async function finishEffect(
 ): Promise<boolean> {
   const finished = await tx
     .update(effect)
-    .set({ status: end.status, error: end.error ?? null, finishedAt: sql`now()`, leaseUntil: null })
+    .set({ status: end.status, error: end.error ?? null, finishedAt: sql`now()` })
     .where(isClaimed(claim))
-    .returning({ id: effect.id });
+    .returning({ saga: effect.saga });
+  for (const { saga } of finished) await promoteNext(tx, saga, claim.key);
   return finished.length > 0;
+}
+
+/** Makes the earliest waiting call of a key due. */
+export async function promoteNext(tx: Transaction, saga: string, key: string): Promise<void> {
+  await tx.execute(sql`
+    update ${effect} set status = 'due', due_at = now()
+    where id = (select min(id) from ${effect} where saga = ${saga} and key = ${key} and status = 'waiting')`);
 }
 
 /** Gives a call whose outcome is not known back, to be tried again after `waitMs`. */
@@ -72,7 +76,7 @@ export async function releaseEffect(engine: Engine, claim: Claim, waitMs: number
   const dueAt = sql`clock_timestamp() + ${waitMs} * interval '1 millisecond'`;
   await engine.database.orm
     .update(effect)
-    .set({ dueAt, leaseUntil: null, error: String(error) })
+    .set({ dueAt, error: String(error) })
     .where(isClaimed(claim));
 }
 
@@ -80,8 +84,12 @@ function isClaimed({ id, attempt }: Claim) {
   return and(eq(effect.id, id), eq(effect.attempts, attempt), eq(effect.status, "due"));
 }
 
+function names({ effectContracts }: Engine) {
+  return sql.param(effectContracts.map(({ method }) => method.name));
+}
+
+/** Milliseconds that an attempt stays claimed, by the name of its rpc. */
 function leases({ effectContracts }: Engine): string {
-  return JSON.stringify(
-    effectContracts.map(({ method, deadlineMs }) => ({ name: method.name, ms: deadlineMs + leaseMarginMs })),
-  );
+  const entries = effectContracts.map(({ method, deadlineMs }) => [method.name, deadlineMs + leaseMarginMs]);
+  return JSON.stringify(Object.fromEntries(entries));
 }

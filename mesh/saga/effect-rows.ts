@@ -1,4 +1,4 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import type { EffectContract, MoveContract } from "#mesh/contract";
 import { afterCommit } from "#mesh/db";
 import type { Engine } from "./engine.ts";
@@ -7,33 +7,33 @@ import { pipelined } from "./pipelined.ts";
 import { effect } from "./schema.ts";
 import { currentTraceparent } from "./trace.ts";
 
-/** Skips a call of the state that was left if it was never attempted, and makes the call of the new state due. */
+/**
+ * Skips a call of the state that was left if it was never attempted, and makes the call of the new state due: at once,
+ * or as soon as the calls of its key before it have ended.
+ */
 export async function dueEffects(engine: Engine, row: Row, { from, to }: MoveContract): Promise<void> {
   const left = engine.effectContracts.filter(({ dueIn }) => dueIn === from);
   const entered = engine.effectContracts.filter(({ dueIn }) => dueIn === to);
   await pipelined([
     ...left.map((contract) => skipEffect(row, contract)),
-    ...entered.map((contract) =>
-      row.tx
-        .insert(effect)
-        .values({ saga: row.saga, key: row.key, name: contract.method.name, traceparent: currentTraceparent() }),
-    ),
+    ...entered.map((contract) => enterEffect(row, contract)),
   ]);
   if (left.length + entered.length > 0) afterCommit(row.tx, () => engine.effectBell.ring());
 }
 
+async function enterEffect({ tx, saga, key }: Row, { method }: EffectContract): Promise<void> {
+  await tx.execute(sql`
+    insert into ${effect} (saga, key, name, traceparent, status)
+    select ${saga}, ${key}, ${method.name}, ${currentTraceparent()}, case when exists (
+      select 1 from ${effect} where saga = ${saga} and key = ${key} and status in ('waiting', 'due')
+    ) then 'waiting' else 'due' end`);
+}
+
 /** An attempt counts from its claim on: whether the call was made is not known, so it must run to its outcome. */
 async function skipEffect({ tx, saga, key }: Row, { method }: EffectContract): Promise<void> {
+  const ofKey = and(eq(effect.saga, saga), eq(effect.key, key), eq(effect.name, method.name));
   await tx
     .update(effect)
     .set({ status: "skipped", finishedAt: sql`now()` })
-    .where(
-      and(
-        eq(effect.saga, saga),
-        eq(effect.key, key),
-        eq(effect.name, method.name),
-        eq(effect.status, "due"),
-        eq(effect.attempts, 0),
-      ),
-    );
+    .where(and(ofKey, inArray(effect.status, ["waiting", "due"]), eq(effect.attempts, 0)));
 }

@@ -29,7 +29,8 @@ export function createEffectWorker(engine: Engine): Part {
     async find(limit) {
       const claims = await claimEffects(engine, limit);
       const jobs = claims.map((claim) => (signal: AbortSignal) => attempt(engine, claim, signal));
-      return { jobs, nextMs: await nextEffectMs(engine) };
+      // With every place taken the end of a call wakes the worker.
+      return { jobs, nextMs: claims.length === limit ? 0 : await nextEffectMs(engine) };
     },
   });
 }

@@ -156,7 +156,7 @@ describe("a crash between a call and its result", () => {
     await reserve(fixture, "p1");
     await expect.poll(() => calls, patience).toHaveLength(1);
     // The claim of a process that is no more runs out.
-    await fixture.database.sql`update heddle.effect set lease_until = now()`;
+    await fixture.database.sql`update heddle.effect set due_at = now()`;
     const other = fixture.replica(answering(calls));
     await other.worker.start();
     await expect.poll(() => fixture.state("p1"), patience).toBe("AUTHORISED");
@@ -191,7 +191,7 @@ describe("a state that was left", () => {
     await cancel(fixture, "p1");
     await reserve(fixture, "p2");
     await expect.poll(() => calls, patience).toHaveLength(2);
-    expect(await fixture.effects("p1")).toEqual(["Authorise due", "Void due"]);
+    expect(await fixture.effects("p1")).toEqual(["Authorise due", "Void waiting"]);
     slow.answer();
     await expect.poll(() => fixture.state("p1"), patience).toBe("VOIDED");
     await fixture.saga.worker.stop();
@@ -205,7 +205,7 @@ describe("a state that was left", () => {
     await using fixture = await payment(answering(calls));
     await reserve(fixture, "p1");
     // As a process leaves it that was killed during the first attempt.
-    await fixture.database.sql`update heddle.effect set attempts = 1, lease_until = now()`;
+    await fixture.database.sql`update heddle.effect set attempts = 1, due_at = now()`;
     await cancel(fixture, "p1");
     await fixture.saga.worker.start();
     await expect.poll(() => fixture.state("p1"), patience).toBe("VOIDED");

@@ -1,6 +1,5 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Transaction } from "#mesh/db";
-import { pipelined } from "./pipelined.ts";
 import { participant } from "./schema.ts";
 
 /** Which participant row, in which transaction. */
@@ -19,25 +18,16 @@ export interface Locked {
 
 /**
  * Locks the row of a key, and inserts it first where there is none: the first events of a key are ordered by it too.
- * The two statements are pipelined; the second sees what a concurrent insert, for which the first waited, committed.
+ * One statement, for it stands in every step: the update that changes nothing is what locks.
  */
 export async function lockParticipant({ tx, saga, key }: Row): Promise<Locked> {
-  const inserting = tx
+  const [row] = await tx
     .insert(participant)
     .values({ saga, key, state: "NONE" })
-    .onConflictDoNothing()
-    .returning({ state: participant.state })
-    .execute();
-  const locking = tx
-    .select({ state: participant.state })
-    .from(participant)
-    .where(isRow(saga, key))
-    .for("update")
-    .execute();
-  await pipelined([inserting, locking]);
-  const [inserted, [row]] = [await inserting, await locking];
-  if (!row) throw new Error(`The participant row of ${saga}/${key} was deleted while it was being locked`);
-  return { state: row.state, fresh: inserted.length > 0 };
+    .onConflictDoUpdate({ target: [participant.saga, participant.key], set: { saga } })
+    .returning({ state: participant.state, fresh: sql<boolean>`xmax = 0` });
+  if (!row) throw new Error(`The participant row of ${saga}/${key} could not be locked`);
+  return row;
 }
 
 /** Removes a row that was inserted only to be locked. */

@@ -57,16 +57,16 @@ export const effect = heddle.table(
     /** Name of the effect's rpc. */
     name: text("name").notNull(),
     /**
-     * due until its outcome is known; skipped when its state was left before the first attempt; failed when its
-     * outcome is known but no declared move takes it.
+     * waiting while an earlier call of its key is open; then due until its outcome is known; skipped when its state was
+     * left before the first attempt; failed when its outcome is known but no declared move takes it.
      */
-    status: text("status", { enum: ["due", "done", "skipped", "failed"] })
+    status: text("status", { enum: ["waiting", "due", "done", "skipped", "failed"] })
       .notNull()
       .default("due"),
     /** Attempts begun; the number of the attempt fences off earlier ones. */
     attempts: integer("attempts").notNull().default(0),
+    /** When the next attempt may begin; while one runs, when others may take it for lost. */
     dueAt: moment("due_at").notNull().defaultNow(),
-    leaseUntil: moment("lease_until"),
     error: text("error"),
     /** Trace of the step that made the call due. */
     traceparent: text("traceparent"),
@@ -75,7 +75,7 @@ export const effect = heddle.table(
   },
   (table) => [
     index("effect_due").on(table.saga, table.dueAt).where(sql`${table.status} = 'due'`),
-    index("effect_order").on(table.saga, table.key, table.id).where(sql`${table.status} = 'due'`),
-    check("effect_status", sql`${table.status} in ('due', 'done', 'skipped', 'failed')`),
+    index("effect_open").on(table.saga, table.key, table.id).where(sql`${table.status} in ('waiting', 'due')`),
+    check("effect_status", sql`${table.status} in ('waiting', 'due', 'done', 'skipped', 'failed')`),
   ],
 );

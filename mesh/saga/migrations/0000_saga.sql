@@ -8,12 +8,11 @@ CREATE TABLE "heddle"."effect" (
 	"status" text DEFAULT 'due' NOT NULL,
 	"attempts" integer DEFAULT 0 NOT NULL,
 	"due_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"lease_until" timestamp with time zone,
 	"error" text,
 	"traceparent" text,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"finished_at" timestamp with time zone,
-	CONSTRAINT "effect_status" CHECK ("heddle"."effect"."status" in ('due', 'done', 'skipped', 'failed'))
+	CONSTRAINT "effect_status" CHECK ("heddle"."effect"."status" in ('waiting', 'due', 'done', 'skipped', 'failed'))
 );
 --> statement-breakpoint
 CREATE TABLE "heddle"."participant" (
@@ -41,7 +40,7 @@ CREATE TABLE "heddle"."timer" (
 );
 --> statement-breakpoint
 CREATE INDEX "effect_due" ON "heddle"."effect" USING btree ("saga","due_at") WHERE "heddle"."effect"."status" = 'due';--> statement-breakpoint
-CREATE INDEX "effect_order" ON "heddle"."effect" USING btree ("saga","key","id") WHERE "heddle"."effect"."status" = 'due';--> statement-breakpoint
+CREATE INDEX "effect_open" ON "heddle"."effect" USING btree ("saga","key","id") WHERE "heddle"."effect"."status" in ('waiting', 'due');--> statement-breakpoint
 CREATE INDEX "timer_due" ON "heddle"."timer" USING btree ("saga","due_at");--> statement-breakpoint
 -- Every step updates its row in place.
 ALTER TABLE "heddle"."participant" SET (fillfactor = 80);
