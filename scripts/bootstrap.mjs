@@ -1,6 +1,6 @@
 // Runs a program of this repository on the right Node with the right packages, from a clean clone on.
-//   node scripts/bootstrap.mjs scripts/start.ts [arguments]     a file
-//   node scripts/bootstrap.mjs vitest run [arguments]           a program of node_modules/.bin
+//   node scripts/bootstrap.mjs [options of Node] scripts/start.ts [arguments]     a file
+//   node scripts/bootstrap.mjs vitest run [arguments]     a program of node_modules/.bin
 // Needs nothing but Node 20 or newer and npm: installs the packages of the lockfile when they are missing or stale,
 // then runs the program on the Node that the lockfile pins (Linux), or on this one where it is 24 or newer.
 import { spawn } from "node:child_process";
@@ -41,14 +41,16 @@ try {
   process.exitCode = 1;
 }
 
-async function main([program, ...args]) {
+async function main(words) {
+  const programAt = words.findIndex((word) => !word.startsWith("-"));
+  const [program, ...args] = programAt < 0 ? [] : words.slice(programAt);
   if (hostMajor < oldestNode) {
     throw new Fault(`Heddle needs Node ${oldestNode} or newer to start, and this is ${process.versions.node}.
 Install a newer one from https://nodejs.org/en/download`);
   }
-  if (!program) throw new Fault("Usage: node scripts/bootstrap.mjs <file or program> [arguments]");
+  if (!program) throw new Fault("Usage: node scripts/bootstrap.mjs [options of Node] <file or program> [arguments]");
   await ensurePackages();
-  return runProgram(program, args);
+  return runProgram(program, args, words.slice(0, programAt));
 }
 
 // ---- packages
@@ -210,11 +212,11 @@ function isRunning(pid) {
 
 // ---- the program
 
-function runProgram(program, args) {
+function runProgram(program, args, nodeOptions) {
   const isFile = /\.[cm]?[jt]s$/.test(program);
   const path = isFile ? join(root, program) : realpathOf(program);
   const script = isFile || isNodeScript(path);
-  const command = script ? [nodeForProgram(), path, ...args] : [path, ...args];
+  const command = script ? [nodeForProgram(), ...nodeOptions, path, ...args] : [path, ...args];
   const env = { ...process.env, PATH: [join(modules, ".bin"), process.env.PATH].join(delimiter) };
   // Over the channel our own programs notice when this process was killed and cannot pass on signals any more.
   const stdio = isFile ? ["inherit", "inherit", "inherit", "ipc"] : "inherit";

@@ -8,6 +8,9 @@ import { httpClient } from "./http.ts";
 import type { ProviderTotals } from "./invariants.ts";
 import { shopPorts } from "./ports.ts";
 
+/** What `npm start` runs on the pinned Node: options of Node and the file. */
+const program = manifest.scripts.start.split(" ").slice(2);
+
 /** A shop that was started as a user does, in a process of its own. */
 export interface StartedShop {
   readonly http: Http;
@@ -46,7 +49,7 @@ export async function shopFolder(variables: Record<string, string> = {}): Promis
     path,
     environment,
     async start(args = []) {
-      const child = spawn(process.execPath, ["scripts/start.ts", ...args], {
+      const child = spawn(process.execPath, [...program, ...args], {
         env: { ...withoutServers(process.env), ...environment },
         stdio: ["ignore", "pipe", "pipe"],
       });
