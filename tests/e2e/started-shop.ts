@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import manifest from "../../package.json" with { type: "json" };
 import type { Http } from "./http.ts";
 import { httpClient } from "./http.ts";
 import type { ProviderTotals } from "./invariants.ts";
