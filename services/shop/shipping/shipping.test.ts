@@ -9,8 +9,8 @@ import { ShipmentStatus, ShippingService } from "#gen/shop/shipping/v1/shipping_
 import { deadLetter } from "#mesh/events";
 import { eventually } from "#mesh/testing";
 import { someUser, testMesh } from "../mesh.fixture.ts";
+import { inventoryEvents, paymentEvents, repeater } from "./neighbours.fixture.ts";
 import { shippingService } from "./service.ts";
-import { inventoryEvents, paymentEvents, repeater } from "./test-neighbours.ts";
 
 const mesh = await testMesh();
 const [inventory, payment] = await Promise.all([mesh.announcer(inventoryEvents), mesh.announcer(paymentEvents)]);
