@@ -1,0 +1,7 @@
+export { checkSystem } from "./check-model.ts";
+export { readSystem, type System } from "./discover.ts";
+export type { Check, Finding, Subject } from "./finding.ts";
+export type { Model } from "./model.ts";
+export type { Locate, Story } from "./story.ts";
+export type { Delivery } from "./sweep.ts";
+export { type Run, type Thoroughness, type Verdict, verifySaga } from "./verify-saga.ts";

@@ -1,0 +1,63 @@
+// `npm run verify`: proves the sagas that the contracts declare, or tells the shortest way in which one goes wrong.
+//   npm run verify -- --sagas 3 --max-states 5000000 --max-seconds 600 --json --write
+// Exit code 0: proven. 1: something is wrong. 2: the bounds on states or time were too small to know.
+// --write writes docs/sagas/*.md and docs/events.asyncapi.json.
+import { parseArgs } from "node:util";
+import { createFileRegistry } from "@bufbuild/protobuf";
+import { ContractError } from "#mesh/contract";
+import { checkSystem, readSystem, type System, type Thoroughness, verifySaga } from "#mesh/verify";
+import { readImage } from "./read-image.ts";
+import { createLocator } from "./source-lines.ts";
+import { printReport } from "./verify-report.ts";
+import { writePages } from "./write-pages.ts";
+
+const { values } = parseArgs({
+  options: {
+    sagas: { type: "string", default: "2" },
+    "max-states": { type: "string", default: "5000000" },
+    "max-seconds": { type: "string", default: "600" },
+    json: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+  },
+});
+
+function wholeNumber(name: "sagas" | "max-states" | "max-seconds"): number {
+  const number = Number(values[name]);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new RangeError(`--${name} is a whole number from 1 on, not "${values[name]}"`);
+}
+
+function progress(): Thoroughness["progress"] {
+  let last = performance.now();
+  return (sagas, states) => {
+    if (performance.now() - last < 2000) return;
+    last = performance.now();
+    console.error(`  ${sagas} at once: ${states} states …`);
+  };
+}
+
+async function main(): Promise<number> {
+  const thoroughness = {
+    sagas: wholeNumber("sagas"),
+    maxStates: wholeNumber("max-states"),
+    maxSeconds: wholeNumber("max-seconds"),
+    progress: progress(),
+  };
+  const image = await readImage();
+  const locate = createLocator(image, "proto");
+  const system: System = readSystem(createFileRegistry(image));
+  const findings = checkSystem(system);
+  const verdicts = system.sagas.map((saga) => verifySaga(saga, system, { ...thoroughness, locate }));
+  printReport({ system, findings, verdicts, locate, json: values.json });
+  if (values.write) writePages(system, verdicts);
+  if (findings.length > 0 || verdicts.some(({ verdict }) => verdict === "violated")) return 1;
+  return verdicts.every(({ verdict }) => verdict === "proven") ? 0 : 2;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof ContractError || error instanceof RangeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
