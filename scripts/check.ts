@@ -17,6 +17,7 @@ const steps: Record<string, Step> = {
   "contracts: format (buf)": () => passes("buf", "format", "proto", "--diff", "--exit-code"),
   "contracts: breaking changes (buf)": breaking,
   "generated code": generated,
+  "sagas: proof and pages": sagas,
   migrations,
 };
 
@@ -46,6 +47,23 @@ async function generated(folder: string): Promise<undefined> {
   await capture("git", ["diff", "--no-index", "--stat", "gen", join(folder, "gen")]).catch((error: Error) => {
     throw new Error(`${error.message}\ngen/ is not what the contracts say. Run: npm run gen`);
   });
+}
+
+/** Proves the sagas, writes their pages again, beside, and lets no file differ. */
+async function sagas(folder: string): Promise<string> {
+  const said = await capture("node", ["scripts/verify.ts", "--write", "--into", folder]);
+  for (const page of ["docs/sagas", "docs/events.asyncapi.json"]) {
+    await capture("git", ["diff", "--no-index", "--stat", page, join(folder, page)]).catch((error: Error) => {
+      throw new Error(`${error.message}\n${page} is not what the contracts say. Run: npm run verify -- --write`);
+    });
+  }
+  return (
+    said
+      .split("\n")
+      .filter((line) => line.includes("at once"))
+      .at(-1)
+      ?.trim() ?? ""
+  );
 }
 
 /** Lets drizzle-kit look for changes of a schema that no migration holds. */

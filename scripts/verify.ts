@@ -1,7 +1,7 @@
 // `npm run verify`: proves the sagas that the contracts declare, or tells the shortest way in which one goes wrong.
 //   npm run verify -- --sagas 3 --max-states 5000000 --max-seconds 600 --json --write
 // Exit code 0: proven. 1: something is wrong. 2: the bounds on states or time were too small to know.
-// --write writes docs/sagas/*.md and docs/events.asyncapi.json.
+// --write writes docs/sagas/*.md and docs/events.asyncapi.json, with --into <folder> below another folder.
 import { parseArgs } from "node:util";
 import { createFileRegistry } from "@bufbuild/protobuf";
 import { ContractError } from "#mesh/contract";
@@ -18,6 +18,7 @@ const { values } = parseArgs({
     "max-seconds": { type: "string", default: "600" },
     json: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
+    into: { type: "string", default: "." },
   },
 });
 
@@ -49,9 +50,10 @@ async function main(): Promise<number> {
   const findings = checkSystem(system);
   const verdicts = system.sagas.map((saga) => verifySaga(saga, system, { ...thoroughness, locate }));
   printReport({ system, findings, verdicts, locate, json: values.json });
-  if (values.write) writePages(system, verdicts);
-  if (findings.length > 0 || verdicts.some(({ verdict }) => verdict === "violated")) return 1;
-  return verdicts.every(({ verdict }) => verdict === "proven") ? 0 : 2;
+  const proven = findings.length === 0 && verdicts.every(({ verdict }) => verdict === "proven");
+  if (values.write && proven) writePages(values.into, system, verdicts);
+  if (proven) return 0;
+  return findings.length > 0 || verdicts.some(({ verdict }) => verdict === "violated") ? 1 : 2;
 }
 
 try {
