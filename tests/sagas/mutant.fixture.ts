@@ -32,6 +32,7 @@ import {
 import { ContractError } from "#mesh/contract";
 import { checkSystem, readSystem, verifySaga } from "#mesh/verify";
 import { readImage } from "../../scripts/read-image.ts";
+import { createLocator } from "../../scripts/source-lines.ts";
 
 /** The unchanged contracts. */
 export const image: FileDescriptorSet = await readImage();
@@ -48,17 +49,26 @@ export interface Mutable {
   readonly files: FileDescriptorProto[];
 }
 
-/** Changes a copy of the contracts and looks at it as services and the proof do. */
-export function judge(change: (contracts: Mutable) => void): Outcome {
+/** How far a proof goes. */
+export interface Bounds {
+  readonly sagas?: number;
+  readonly maxStates?: number;
+}
+
+/** Changes a copy of the contracts and proves its sagas. Throws a ContractError for what services refuse at start. */
+export function prove(change: (contracts: Mutable) => void, { sagas = 2, maxStates = 200_000 }: Bounds = {}) {
   const copy = clone(FileDescriptorSetSchema, image);
   change({ files: copy.file });
+  const system = readSystem(createFileRegistry(copy));
+  const options = { sagas, maxStates, maxSeconds: 20, locate: createLocator(copy, "proto") };
+  const verdicts = system.sagas.map((declared) => verifySaga(declared, system, options));
+  return { system, verdicts, findings: [...checkSystem(system), ...verdicts.flatMap(({ findings }) => findings)] };
+}
+
+/** Changes a copy of the contracts and looks at it as services and the proof do. */
+export function judge(change: (contracts: Mutable) => void): Outcome {
   try {
-    const system = readSystem(createFileRegistry(copy));
-    const locate = ({ file }: { file: string }) => file;
-    const options = { sagas: 2, maxStates: 200_000, maxSeconds: 20, locate };
-    const verdicts = system.sagas.map((declared) => verifySaga(declared, system, options));
-    const findings = [...checkSystem(system), ...verdicts.flatMap((verdict) => verdict.findings)];
-    const said = findings.map(({ check, problem }) => `${check}: ${problem}`);
+    const said = prove(change).findings.map(({ check, problem }) => `${check}: ${problem}`);
     return { by: said.length > 0 ? "proof" : "nobody", said };
   } catch (error) {
     if (error instanceof ContractError) return { by: "start", said: error.faults };
@@ -69,6 +79,13 @@ export function judge(change: (contracts: Mutable) => void): Outcome {
 function found<T>(value: T | undefined): T {
   if (value === undefined) throw new Error("the contract has changed; the test looks for something it no longer has");
   return value;
+}
+
+/** Leaves a service without the state in which it remembers a cancellation that came first. */
+export function withoutTombstone(contracts: Mutable, cancelled: Place, begun: Place): void {
+  changeOn(contracts, cancelled, ({ moves }) => removeMove(moves, "NONE", "CANCELLED_EARLY"));
+  changeOn(contracts, begun, ({ ignoredIn }) => remove(ignoredIn, "CANCELLED_EARLY"));
+  removeState(contracts, cancelled[0], "CANCELLED_EARLY");
 }
 
 /** Path of a service, such as "order/reactions", and name of its rpc. */

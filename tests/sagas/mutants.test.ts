@@ -16,8 +16,8 @@ import {
   remove,
   removeMove,
   removeRpc,
-  removeState,
   rpc,
+  withoutTombstone,
 } from "./mutant.fixture.ts";
 
 const placed: Place = ["inventory/reactions", "OnOrderPlaced"];
@@ -41,12 +41,6 @@ const expiring = (from: string, to: string, gives: string[] = []) =>
     after: { seconds: 600n },
     moves: [{ from, to, class: StepClass.COMPENSATION, gives }],
   });
-
-function withoutTombstone(contracts: Mutable, place: Place, first: Place): void {
-  changeOn(contracts, place, ({ moves }) => removeMove(moves, "NONE", "CANCELLED_EARLY"));
-  changeOn(contracts, first, ({ ignoredIn }) => remove(ignoredIn, "CANCELLED_EARLY"));
-  removeState(contracts, place[0], "CANCELLED_EARLY");
-}
 
 const mutants: [title: string, change: (contracts: Mutable) => void, by: "start" | "proof", said: string][] = [
   // Compensations
