@@ -189,9 +189,11 @@ function inspectRest(search: Search, at: number): void {
         key: alias + name,
       });
     }
-    for (const [trigger, count] of state.pending.entries()) {
-      if (count === 0) continue;
-      const name = model.triggers[trigger]?.method.name ?? "";
+    for (const [slot, count] of state.pending.entries()) {
+      const [waiting] = model.slots[slot] ?? [];
+      if (count === 0 || !waiting) continue;
+      const { name } = waiting.method;
+      const trigger = model.triggers.indexOf(waiting);
       const problem = `${name} waits for ever`;
       note(search, { at, check: "illegal resting state", problem, key: `waits ${name}`, trigger });
     }

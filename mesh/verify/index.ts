@@ -6,4 +6,4 @@ export type { Model } from "./model.ts";
 export { sagaPage } from "./saga-page.ts";
 export type { Locate, Story } from "./story.ts";
 export type { Delivery } from "./sweep.ts";
-export { type Run, type Thoroughness, type Verdict, verifySaga } from "./verify-saga.ts";
+export { type Run, type Thoroughness, type Verdict, verifySaga, verifyTogether } from "./verify-saga.ts";

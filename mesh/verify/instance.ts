@@ -7,7 +7,7 @@ const mostPending = 3;
 
 /** What an exploration supposes about the world. */
 export interface World {
-  /** Index of a trigger whose deliveries are all lost for ever. */
+  /** Slot of a trigger whose deliveries are all lost for ever. */
   readonly lost?: number | undefined;
   /** Each delivery may come a second time, as if there were no inbox. */
   readonly duplicates?: boolean | undefined;
@@ -42,7 +42,7 @@ export interface InstanceState {
   readonly id: number;
   /** Index of each participant's state. */
   readonly states: readonly number[];
-  /** For each trigger how often it is under way: deliveries, an armed timer, a due effect. */
+  /** For each slot how often it is under way: deliveries, an armed timer, a due effect. */
   readonly pending: readonly number[];
   readonly pivoted: boolean;
 }
@@ -82,7 +82,7 @@ export function createInstances(model: Model, world: World): Instances {
   };
   const initial = intern({
     states: model.participants.map(() => 0),
-    pending: model.triggers.map(() => 0),
+    pending: model.slots.map(() => 0),
     pivoted: false,
   });
   return {
@@ -110,7 +110,7 @@ function findSteps(context: Context): Steps {
   const steps: Step[] = [];
   const missteps: Misstep[] = [];
   for (const [index, trigger] of context.model.triggers.entries()) {
-    if (!mayFire(context, index, trigger)) continue;
+    if (!mayFire(context, trigger)) continue;
     const found = fire(context, index, trigger);
     steps.push(...found.steps);
     missteps.push(...found.missteps);
@@ -122,8 +122,8 @@ function stateName({ model, from }: Context, participant: number): string {
   return model.participants[participant]?.states[from.states[participant] ?? 0] ?? "NONE";
 }
 
-function mayFire(context: Context, index: number, trigger: Trigger): boolean {
-  const pending = (context.from.pending[index] ?? 0) > 0;
+function mayFire(context: Context, trigger: Trigger): boolean {
+  const pending = (context.from.pending[trigger.slot] ?? 0) > 0;
   if (trigger.kind === "timer" || trigger.kind === "effect" || trigger.internal) return pending;
   const state = stateName(context, trigger.participant);
   const moves = trigger.moves.some(({ from }) => from === state);
@@ -162,7 +162,8 @@ function quietly(context: Context, index: number, trigger: Trigger): Step[] {
 
 /** A step that only ends what was under way. */
 function quiet({ model, intern, from }: Context, index: number, outcome: "ignored" | "skipped"): Step {
-  const next = intern({ ...from, pending: from.pending.map((count, at) => count - Number(at === index)) });
+  const slot = model.triggers[index]?.slot;
+  const next = intern({ ...from, pending: from.pending.map((count, at) => count - Number(at === slot)) });
   return { trigger: index, outcome, again: false, next, change: model.saga.counters.map(() => 0), certain: true };
 }
 
@@ -201,14 +202,19 @@ function isBeforePivot({ stepClass }: MoveContract): boolean {
 
 /** What is under way after a move: its cause is used up, its event is on its way, timers and effects follow states. */
 function pendingAfter({ model, world, from }: Context, { index, move, again }: Taking): number[] {
-  const participant = model.triggers[index]?.participant;
-  return from.pending.map((count, at) => {
-    const trigger = model.triggers[at];
-    if (!trigger) return count;
-    const consumed = at === index && count > 0 && !again ? count - 1 : count;
-    if (trigger.internal && trigger.event === move.emits && at !== world.lost) return consumed + 1;
-    if (trigger.participant !== participant || move.from === move.to) return consumed;
-    if (trigger.dueIn === move.to) return 1;
-    return trigger.kind === "timer" && trigger.dueIn === move.from ? 0 : consumed;
+  const cause = model.triggers[index];
+  return from.pending.map((count, slot) => {
+    const triggers = model.slots[slot] ?? [];
+    const consumed = slot === cause?.slot && count > 0 && !again ? count - 1 : count;
+    if (slot !== world.lost && triggers.some((trigger) => takesIn(trigger, move))) return consumed + 1;
+    const own = triggers.filter(({ participant }) => participant === cause?.participant);
+    if (own.length === 0 || move.from === move.to) return consumed;
+    // Whoever takes the step knows only the timers and effects of its own version.
+    if (own.some(({ dueIn, version }) => dueIn === move.to && version === cause?.version)) return 1;
+    return own.some(({ kind, dueIn }) => kind === "timer" && dueIn === move.from) ? 0 : consumed;
   });
+}
+
+function takesIn({ internal, event }: Trigger, { emits }: MoveContract): boolean {
+  return internal && emits !== undefined && event?.message.typeName === emits.message.typeName;
 }

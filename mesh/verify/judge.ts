@@ -17,7 +17,7 @@ interface Compiled {
   readonly holds: Rule;
 }
 
-/** Compiles a saga's rules. Throws an Error that names the rule for one that cannot be evaluated. */
+/** Compiles a saga's rules. Throws a RuleError for one that cannot be read. */
 export function createJudge(model: Model): Judge {
   const always = compileFor(model, model.saga.always);
   const atRest = compileFor(model, model.saga.atRest);
@@ -51,22 +51,7 @@ export function createJudge(model: Model): Judge {
 function compileFor(model: Model, rules: readonly RuleContract[], counters?: readonly string[]): Compiled[] {
   const variables = counters ?? model.participants.map(({ alias }) => alias);
   const texts = model.participants.flatMap(({ states }) => states);
-  return rules.map((rule) => {
-    try {
-      return { name: rule.name, holds: compileRule(rule, { variables, texts }) };
-    } catch (cause) {
-      throw new RuleError(rule.name, cause);
-    }
-  });
-}
-
-/** A rule of a saga cannot be compiled. */
-export class RuleError extends Error {
-  override readonly name = "RuleError";
-
-  constructor(rule: string, cause: unknown) {
-    super(`the rule "${rule}" cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-  }
+  return rules.map((rule) => ({ name: rule.name, holds: compileRule(rule, { variables, texts }) }));
 }
 
 function variablesOf(model: Model, { states }: InstanceState): Record<string, CelInput> {

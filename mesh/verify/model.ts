@@ -6,6 +6,8 @@ export interface Model {
   readonly saga: SagaContract;
   readonly participants: readonly ParticipantModel[];
   readonly triggers: readonly Trigger[];
+  /** The triggers by slot. */
+  readonly slots: readonly (readonly Trigger[])[];
 }
 
 /** One participant's machine. */
@@ -19,6 +21,10 @@ export interface ParticipantModel {
 
 /** Something that may move a participant. */
 export interface Trigger {
+  /** Where it is counted how often it is under way. The versions of one trigger share a slot. */
+  readonly slot: number;
+  /** The version of the contract that it belongs to. */
+  readonly version: "new" | "old";
   readonly kind: "command" | "event" | "timer" | "effect";
   /** Index of the participant. */
   readonly participant: number;
@@ -39,13 +45,30 @@ export interface Trigger {
 /** Builds the model of a saga from the contracts of its participants. */
 export function buildModel(saga: SagaContract, contracts: readonly Contract[]): Model {
   const members = contracts.filter(({ participant }) => participant?.saga === saga.name);
-  const announced = new Set(
-    members.flatMap((contract) => triggersOf(contract, 0)).flatMap(({ moves }) => moves.map(({ emits }) => emits)),
-  );
-  const triggers = members
-    .flatMap((contract, index) => triggersOf(contract, index))
-    .map((trigger) => ({ ...trigger, internal: announced.has(trigger.event) && trigger.event !== undefined }));
-  return { saga, participants: members.map(participantOf), triggers };
+  const triggers = members.flatMap((contract, index) => triggersOf(contract, index));
+  return modelOf(saga, members.map(participantOf), triggers);
+}
+
+/** Puts a model together: triggers of one key share a slot, and events that a move announces are internal. */
+export function modelOf(
+  saga: SagaContract,
+  participants: readonly ParticipantModel[],
+  found: readonly Trigger[],
+): Model {
+  const announced = new Set(found.flatMap(({ moves }) => moves.map(({ emits }) => emits?.message.typeName)));
+  const keys = [...new Set(found.map(keyOf))];
+  const triggers = found.map((trigger) => ({
+    ...trigger,
+    slot: keys.indexOf(keyOf(trigger)),
+    internal: trigger.event !== undefined && announced.has(trigger.event.message.typeName),
+  }));
+  const slots = keys.map((_key, slot) => triggers.filter((trigger) => trigger.slot === slot));
+  return { saga, participants, triggers, slots };
+}
+
+/** What stays the same about a trigger from version to version. */
+export function keyOf({ kind, participant, event, method }: Trigger): string {
+  return `${kind} ${participant} ${event?.message.typeName ?? method.name}`;
 }
 
 /** The last part of a service's name: how rules and pages call it. */
@@ -53,14 +76,18 @@ export function aliasOf(service: string): string {
   return service.slice(service.lastIndexOf(".") + 1);
 }
 
-function participantOf(contract: Contract): ParticipantModel {
+/** A participant as its contract declares it. */
+export function participantOf(contract: Contract): ParticipantModel {
   const { stateNames = [], final = [] } = contract.participant ?? {};
   return { contract, alias: aliasOf(contract.name), states: stateNames, final };
 }
 
-function triggersOf(contract: Contract, participant: number): Trigger[] {
+/** Everything that moves the participant of a contract. */
+export function triggersOf(contract: Contract, participant: number, version: Trigger["version"] = "new"): Trigger[] {
   const common = {
     participant,
+    version,
+    slot: 0,
     ignoredIn: [],
     parkedIn: [],
     event: undefined,

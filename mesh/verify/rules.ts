@@ -1,7 +1,7 @@
 import { type CelInput, celEnv, parse, plan } from "@bufbuild/cel";
 import { didYouMean, type RuleContract } from "#mesh/contract";
 
-/** A compiled condition. Throws an Error when the expression fails or is no bool. */
+/** A compiled condition. Throws a RuleError when the expression fails or is no bool. */
 export type Rule = (variables: Readonly<Record<string, CelInput>>) => boolean;
 
 /** The names that a rule may use: its variables, and the texts that it may compare with. */
@@ -11,18 +11,38 @@ export interface Vocabulary {
 }
 
 /**
- * Compiles a condition. Throws an Error for a syntax error, for a variable that does not exist and for a text that is
+ * Compiles a condition. Throws a RuleError for a syntax error, for a variable that does not exist and for a text that is
  * no state: such a comparison would never hold, and the rule would prove nothing.
  */
 export function compileRule({ name, cel }: RuleContract, vocabulary: Vocabulary): Rule {
-  const parsed = parse(cel);
-  checkWords(parsed, vocabulary);
+  const parsed = read(name, () => {
+    const tree = parse(cel);
+    checkWords(tree, vocabulary);
+    return tree;
+  });
   const evaluate = plan(celEnv(), parsed);
   return (variables) => {
     const result = evaluate({ ...variables });
     if (typeof result === "boolean") return result;
-    throw new Error(`the rule "${name}" is no bool: ${result instanceof Error ? result.message : String(result)}`);
+    throw new RuleError(name, result instanceof Error ? result : new TypeError("it is no bool"));
   };
+}
+
+/** A rule of a saga cannot be read. */
+export class RuleError extends Error {
+  override readonly name = "RuleError";
+
+  constructor(rule: string, cause: unknown) {
+    super(`the rule "${rule}" cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+function read<T>(rule: string, compile: () => T): T {
+  try {
+    return compile();
+  } catch (cause) {
+    throw new RuleError(rule, cause);
+  }
 }
 
 function checkWords(parsed: unknown, { variables, texts }: Vocabulary): void {

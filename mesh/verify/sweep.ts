@@ -15,16 +15,19 @@ export interface Delivery {
   readonly problems: readonly string[];
 }
 
-/** Loses each delivery for ever, one after the other, and says what comes of it. */
-export function sweep(sweeping: { model: Model; judge: Judge; limits: Limits }): Delivery[] {
+/** Loses each delivery for ever, one after the other, and says what comes of it, and whether everything was seen. */
+export function sweep(sweeping: { model: Model; judge: Judge; limits: Limits }) {
   const { model } = sweeping;
-  return model.triggers.flatMap(({ internal, event, participant }, trigger) => {
+  const found = model.triggers.flatMap(({ internal, event, participant, slot }, trigger) => {
     if (!internal || !event) return [];
-    const { violations } = explore({ ...sweeping, sagas: 1, world: { lost: trigger } });
+    const { violations, exhausted } = explore({ ...sweeping, sagas: 1, world: { lost: slot } });
     const problems = violations.map(({ problem }) => problem);
     const consumer = aliasOf(model.participants[participant]?.contract.name ?? "");
-    return [{ trigger, consumer, event: event.message.name, critical: problems.length > 0, problems }];
+    const delivery = { trigger, consumer, event: event.message.name, critical: problems.length > 0, problems };
+    return [{ delivery, exhausted }];
   });
+  const deliveries: Delivery[] = found.map(({ delivery }) => delivery);
+  return { deliveries, exhausted: found.every(({ exhausted }) => exhausted) };
 }
 
 /** Compares what the contract says about critical deliveries with what the sweep has found. */

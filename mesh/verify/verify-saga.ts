@@ -5,10 +5,12 @@ import { checkCoverage } from "./coverage.ts";
 import type { System } from "./discover.ts";
 import { type Exploration, explore, type Limits, type Violation } from "./explore.ts";
 import type { Finding, Subject } from "./finding.ts";
-import { createJudge, type Judge, RuleError } from "./judge.ts";
+import { createJudge, type Judge } from "./judge.ts";
 import { buildModel, type Model } from "./model.ts";
+import { RuleError } from "./rules.ts";
 import { type Locate, tell } from "./story.ts";
 import { checkCritical, type Delivery, sweep } from "./sweep.ts";
+import { buildTogether } from "./together.ts";
 
 /** How thoroughly to look. */
 export interface Thoroughness {
@@ -46,56 +48,99 @@ export interface Verdict {
 /** Proves a saga, or finds the shortest ways in which it goes wrong. */
 export function verifySaga(saga: SagaContract, { contracts }: System, thoroughness: Thoroughness): Verdict {
   const model = buildModel(saga, contracts);
-  const nothing = { name: saga.name, model, runs: [], deliveries: [], withoutInbox: [], alone: undefined };
   const declared = checkModel(model);
+  if (declared.some(({ check }) => check === "declaration")) return refused(model, declared);
+  return judged(model, (judge) => {
+    const search = explorations({ model, judge, thoroughness });
+    const [alone] = search.found;
+    if (alone?.violations.length !== 0 || !alone.exhausted) return verdictOf(search, declared);
+    // One instance is enough to lose or to repeat a delivery, and little compared with several.
+    const exploring = { model, judge, limits: limitsOf(thoroughness) };
+    const { deliveries, exhausted } = sweep(exploring);
+    const found = [...checkCoverage(model, alone.instances), ...(exhausted ? checkCritical(model, deliveries) : [])];
+    const withoutInbox = repeatedly(exploring);
+    return verdictOf(search, [...declared, ...found], { deliveries, withoutInbox, exhausted });
+  });
+}
+
+/**
+ * Proves that instances of old contracts and of new ones can run together, as they do during a rolling deployment:
+ * each step is taken by either.
+ */
+export function verifyTogether(
+  saga: SagaContract,
+  systems: { readonly now: System; readonly before: System },
+  thoroughness: Thoroughness,
+): Verdict {
+  const model = buildTogether(saga, systems.now.contracts, systems.before.contracts);
+  return judged(model, (judge) => verdictOf(explorations({ model, judge, thoroughness }), []));
+}
+
+function judged(model: Model, prove: (judge: Judge) => Verdict): Verdict {
   try {
-    const judge = createJudge(model);
-    if (declared.some(({ check }) => check === "declaration")) {
-      return { ...nothing, verdict: "violated", findings: declared };
-    }
-    return look({ model, judge, thoroughness, declared });
+    return prove(createJudge(model));
   } catch (error) {
     if (!(error instanceof RuleError)) throw error;
-    const finding: Finding = {
-      check: "declaration",
-      problem: error.message,
-      element: saga.file,
-      mend: "correct the rule",
-    };
-    return { ...nothing, verdict: "violated", findings: [...declared, finding] };
+    const { file } = model.saga;
+    return refused(model, [{ check: "declaration", problem: error.message, element: file, mend: "correct the rule" }]);
   }
 }
 
-interface Looking {
+/** The verdict on a declaration that cannot even be explored. */
+function refused(model: Model, findings: readonly Finding[]): Verdict {
+  const nothing = { runs: [], deliveries: [], withoutInbox: [], alone: undefined };
+  return { ...nothing, name: model.saga.name, model, verdict: "violated", findings };
+}
+
+interface Searching {
   readonly model: Model;
   readonly judge: Judge;
   readonly thoroughness: Thoroughness;
-  readonly declared: readonly Finding[];
 }
 
-function look({ model, judge, thoroughness, declared }: Looking): Verdict {
-  const { sagas, maxStates, maxSeconds, locate } = thoroughness;
-  const deadline = performance.now() + maxSeconds * 1000;
+interface Search extends Searching {
+  readonly runs: readonly Run[];
+  readonly found: readonly Exploration[];
+}
+
+/** Explores one instance, then two, and so on, until something is found. */
+function explorations(searching: Searching): Search {
+  const { model, judge, thoroughness } = searching;
+  const limits = limitsOf(thoroughness);
   const runs: Run[] = [];
-  const findings = [...declared];
-  let alone: Exploration | undefined;
-  for (let count = 1; count <= sagas; count++) {
+  const found: Exploration[] = [];
+  for (let sagas = 1; sagas <= thoroughness.sagas; sagas++) {
     const begin = performance.now();
-    const progress = (states: number) => thoroughness.progress?.(count, states);
-    const found = explore({ model, judge, sagas: count, world: {}, limits: { maxStates, deadline, progress } });
-    runs.push({ sagas: count, states: found.states, ms: performance.now() - begin, exhausted: found.exhausted });
-    alone ??= found;
-    findings.push(...found.violations.map((violation) => findingOf(violation, found, model, locate)));
-    if (found.violations.length > 0 || !found.exhausted) break;
+    const progress = (states: number) => thoroughness.progress?.(sagas, states);
+    const run = explore({ model, judge, sagas, world: {}, limits: { ...limits, progress } });
+    runs.push({ sagas, states: run.states, ms: performance.now() - begin, exhausted: run.exhausted });
+    found.push(run);
+    if (run.violations.length > 0 || !run.exhausted) break;
   }
-  const limits: Limits = { maxStates, deadline };
-  const sound = alone?.violations.length === 0 && alone.exhausted;
-  const deliveries = sound ? sweep({ model, judge, limits }) : [];
-  if (alone && sound) findings.push(...checkCoverage(model, alone.instances), ...checkCritical(model, deliveries));
-  const withoutInbox = sound ? repeatedly({ model, judge, limits }) : [];
-  const complete = runs.every(({ exhausted }) => exhausted);
+  return { ...searching, runs, found };
+}
+
+function limitsOf({ maxStates, maxSeconds }: Thoroughness): Limits {
+  return { maxStates, deadline: performance.now() + maxSeconds * 1000 };
+}
+
+const nothingSwept = { deliveries: [], withoutInbox: [], exhausted: true };
+
+function verdictOf(
+  { model, thoroughness, runs, found }: Search,
+  others: readonly Finding[],
+  {
+    exhausted,
+    ...swept
+  }: Pick<Verdict, "deliveries" | "withoutInbox"> & { readonly exhausted: boolean } = nothingSwept,
+): Verdict {
+  const violated = found.flatMap((run) =>
+    run.violations.map((violation) => findingOf(violation, run, model, thoroughness.locate)),
+  );
+  const findings = [...others, ...violated];
+  const complete = exhausted && runs.every((run) => run.exhausted);
   const verdict = findings.length > 0 ? "violated" : complete ? "proven" : "not exhausted";
-  return { name: model.saga.name, model, verdict, runs, findings, deliveries, withoutInbox, alone };
+  return { name: model.saga.name, model, verdict, runs, findings, alone: found[0], ...swept };
 }
 
 function repeatedly(exploring: { model: Model; judge: Judge; limits: Limits }): string[] {
