@@ -1,10 +1,11 @@
 // `npm run check`: everything that can be said about the code without running it. One line for each step; the first
 // that fails shows its output and ends the check.
-import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { baseCommit } from "./base-commit.ts";
 import { capture } from "./capture.ts";
+import { extractContracts } from "./read-image.ts";
 import { writeThirdPartyProtos } from "./third-party-protos.ts";
 
 /** A step returns a note for its line, or nothing. It throws when it fails. */
@@ -31,10 +32,7 @@ async function breaking(folder: string): Promise<string> {
   if (!base) return "no earlier version to compare with";
   const listed = await capture("git", ["ls-tree", "--name-only", base, "proto", "buf.yaml"]);
   if (listed.trim().split("\n").length < 2) return `${base.slice(0, 9)} has no contracts to compare with`;
-  const archive = join(folder, "base.tar");
-  await capture("git", ["archive", "--output", archive, base, "proto", "buf.yaml"]);
-  await capture("tar", ["-xf", archive, "-C", folder]);
-  symlinkSync(resolve("third_party"), join(folder, "third_party"));
+  await extractContracts(base, folder);
   const image = join(folder, "base.binpb");
   await capture("buf", ["build", join(folder, "proto"), "--output", image]);
   await capture("buf", ["breaking", "proto", "--against", image, "--exclude-imports"]);

@@ -6,6 +6,8 @@ export interface Report {
   /** What concerns no single saga. */
   readonly findings: readonly Finding[];
   readonly verdicts: readonly Verdict[];
+  /** Sagas with old and new contracts side by side. */
+  readonly together: readonly Verdict[];
   readonly locate: Locate;
   readonly json: boolean;
 }
@@ -17,14 +19,21 @@ export function printReport(report: Report): void {
     return;
   }
   for (const finding of report.findings) printFinding(finding, report.locate);
-  for (const verdict of report.verdicts) printVerdict(verdict, report.locate);
+  for (const verdict of report.verdicts) {
+    printVerdict(verdict, report.locate);
+    if (verdict.verdict === "proven") printProof(verdict);
+  }
+  for (const verdict of report.together) {
+    console.log("Old and new contracts side by side, each step taken by either:");
+    printVerdict(verdict, report.locate);
+  }
   const events = report.system.contracts.reduce((sum, contract) => sum + contract.events.size, 0);
   if (report.findings.length === 0)
     console.log(`✓ all ${events} events have an announcer, and a consumer or are public`);
 }
 
 function printVerdict(verdict: Verdict, locate: Locate): void {
-  const { name, model, runs, findings, deliveries, withoutInbox } = verdict;
+  const { name, model, runs, findings } = verdict;
   const sign = { proven: "✓", violated: "✗", "not exhausted": "?" }[verdict.verdict];
   const people = model.participants.map(({ alias }) => alias).join(", ");
   console.log(`${sign} saga ${name} (${people}): ${verdict.verdict}`);
@@ -33,7 +42,10 @@ function printVerdict(verdict: Verdict, locate: Locate): void {
     console.log(`  ${sagas} at once: ${states} states in ${(ms / 1000).toFixed(2)} s${bound}`);
   }
   for (const finding of findings) printFinding(finding, locate);
-  if (verdict.verdict !== "proven") return;
+}
+
+function printProof(verdict: Verdict): void {
+  const { deliveries, withoutInbox } = verdict;
   for (const property of propertiesOf(verdict)) console.log(`  proven: ${property}`);
   const critical = deliveries
     .filter((delivery) => delivery.critical)
@@ -68,9 +80,15 @@ function place(element: Subject, locate: Locate): string {
   return `${locate({ typeName, file })} ${typeName}`;
 }
 
-function toJson({ findings, verdicts, locate }: Report) {
+function toJson({ findings, verdicts, together, locate }: Report) {
   const plain = ({ element, ...finding }: Finding) => ({ ...finding, at: place(element, locate) });
   return {
+    together: together.map(({ name, verdict, runs, findings: found }) => ({
+      name,
+      verdict,
+      runs,
+      findings: found.map(plain),
+    })),
     findings: findings.map(plain),
     sagas: verdicts.map((verdict) => ({
       name: verdict.name,

@@ -1,11 +1,22 @@
 // `npm run verify`: proves the sagas that the contracts declare, or tells the shortest way in which one goes wrong.
 //   npm run verify -- --sagas 3 --max-states 5000000 --max-seconds 600 --json --write
+//   npm run verify -- --against main
 // Exit code 0: proven. 1: something is wrong. 2: the bounds on states or time were too small to know.
+// --against <commit> proves besides that instances of that commit's contracts and of these can run together, as during
+// a rolling deployment.
 // --write writes docs/sagas/*.md and docs/events.asyncapi.json, with --into <folder> below another folder.
 import { parseArgs } from "node:util";
 import { createFileRegistry } from "@bufbuild/protobuf";
 import { ContractError } from "#mesh/contract";
-import { checkSystem, readSystem, type System, type Thoroughness, verifySaga } from "#mesh/verify";
+import {
+  checkSystem,
+  readSystem,
+  type System,
+  type Thoroughness,
+  type Verdict,
+  verifySaga,
+  verifyTogether,
+} from "#mesh/verify";
 import { readImage } from "./read-image.ts";
 import { createLocator } from "./source-lines.ts";
 import { printReport } from "./verify-report.ts";
@@ -16,6 +27,7 @@ const { values } = parseArgs({
     sagas: { type: "string", default: "2" },
     "max-states": { type: "string", default: "5000000" },
     "max-seconds": { type: "string", default: "600" },
+    against: { type: "string" },
     json: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
     into: { type: "string", default: "." },
@@ -37,6 +49,13 @@ function progress(): Thoroughness["progress"] {
   };
 }
 
+/** Proves that the contracts of another commit can run beside these. Sagas that it does not have are new altogether. */
+async function verifyAgainst(now: System, thoroughness: Thoroughness): Promise<Verdict[]> {
+  if (values.against === undefined) return [];
+  const before = readSystem(createFileRegistry(await readImage(values.against)));
+  return now.sagas.map((saga) => verifyTogether(saga, { now, before }, thoroughness));
+}
+
 async function main(): Promise<number> {
   const thoroughness = {
     sagas: wholeNumber("sagas"),
@@ -49,11 +68,13 @@ async function main(): Promise<number> {
   const system: System = readSystem(createFileRegistry(image));
   const findings = checkSystem(system);
   const verdicts = system.sagas.map((saga) => verifySaga(saga, system, { ...thoroughness, locate }));
-  printReport({ system, findings, verdicts, locate, json: values.json });
-  const proven = findings.length === 0 && verdicts.every(({ verdict }) => verdict === "proven");
+  const together = await verifyAgainst(system, { ...thoroughness, locate });
+  printReport({ system, findings, verdicts, together, locate, json: values.json });
+  const all = [...verdicts, ...together];
+  const proven = findings.length === 0 && all.every(({ verdict }) => verdict === "proven");
   if (values.write && proven) writePages(values.into, system, verdicts);
   if (proven) return 0;
-  return findings.length > 0 || verdicts.some(({ verdict }) => verdict === "violated") ? 1 : 2;
+  return findings.length > 0 || all.some(({ verdict }) => verdict === "violated") ? 1 : 2;
 }
 
 try {

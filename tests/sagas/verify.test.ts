@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { asyncApi, sagaPage } from "#mesh/verify";
-import { changeOn, changeSaga, prove, withoutTombstone } from "./mutant.fixture.ts";
+import { asyncApi, sagaPage, verifyTogether } from "#mesh/verify";
+import { changeOn, changeSaga, type Mutable, prove, withoutTombstone } from "./mutant.fixture.ts";
 
 const unchanged = () => undefined;
 
@@ -94,6 +94,37 @@ describe("npm run verify", () => {
     const { code, stdout } = await verify("--max-states", "10");
     expect(code).toBe(2);
     expect(stdout).toContain("NOT EXHAUSTED");
+  });
+});
+
+describe("old and new contracts side by side", () => {
+  const beside = (change: (contracts: Mutable) => void, back: (contracts: Mutable) => void = unchanged) => {
+    const { system: now } = prove(change, { sagas: 1 });
+    const { system: before } = prove(back, { sagas: 1 });
+    const options = { sagas: 1, maxStates: 10_000, maxSeconds: 20, locate: ({ file }: { file: string }) => file };
+    return now.sagas.map((saga) => verifyTogether(saga, { now, before }, options));
+  };
+
+  it("are proven when nothing has changed", () => {
+    expect(beside(unchanged)).toMatchObject([{ verdict: "proven", findings: [] }]);
+  });
+
+  it("are refused when an old instance cannot take what a new one does", () => {
+    const older = (contracts: Mutable) =>
+      withoutTombstone(contracts, ["payment/reactions", "OnOrderCancelled"], ["payment/reactions", "OnStockReserved"]);
+    const [verdict] = beside(unchanged, older);
+    expect(verdict?.verdict).toBe("violated");
+    expect(verdict?.findings.map(({ problem }) => problem)).toContain(
+      "OrderCancelled reaches payment in NONE, which says nothing about it",
+    );
+  });
+
+  it("may differ in what is only declared for the proof", () => {
+    const older = (contracts: Mutable) =>
+      changeOn(contracts, ["inventory/reactions", "OnOrderPlaced"], ({ moves }) => {
+        for (const move of moves) move.takes = [];
+      });
+    expect(beside(unchanged, older)).toMatchObject([{ verdict: "proven" }]);
   });
 });
 
