@@ -27,6 +27,7 @@ test("the gateway runs alone, and checks real tokens with the keys of the identi
     SHOP_INVENTORY_ADDRESS: nobody,
     SHOP_ORDER_ADDRESS: nobody,
     SHOP_PAYMENT_ADDRESS: nobody,
+    SHOP_SHIPPING_ADDRESS: nobody,
   });
   const url = `http://127.0.0.1:${port}`;
   try {

@@ -5,6 +5,7 @@ import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
 import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
+import { ShippingService } from "#gen/shop/shipping/v1/shipping_service_pb.ts";
 import type { Upstream } from "./call-upstream.ts";
 
 /** Contracts at the edge, each with the one whose process serves it. */
@@ -15,6 +16,7 @@ const served: readonly { readonly service: DescService; readonly at: DescService
   { service: InventoryService, at: InventoryService },
   { service: OrderService, at: OrderService },
   { service: PaymentService, at: PaymentService },
+  { service: ShippingService, at: ShippingService },
 ];
 
 /** The contracts that the gateway serves, with the addresses of their processes. */

@@ -4,6 +4,7 @@ import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
 import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
+import { ShippingService } from "#gen/shop/shipping/v1/shipping_service_pb.ts";
 import { readServiceConfig, type ServiceConfig, variablePrefix } from "#mesh/config";
 import { group, type Part, together } from "#mesh/process";
 import { readGatewayConfig } from "../gateway/config.ts";
@@ -16,6 +17,7 @@ import { inventoryService, readInventorySettings } from "../services/shop/invent
 import { orderService, readOrderSettings } from "../services/shop/order/service.ts";
 import { paymentService, readPaymentSettings } from "../services/shop/payment/service.ts";
 import { paymentProvider, readProviderSettings } from "../services/shop/payment-provider/service.ts";
+import { shippingService } from "../services/shop/shipping/service.ts";
 
 /** The shop in one process. */
 export interface Shop extends Part {
@@ -39,6 +41,7 @@ export function shop(environment: NodeJS.ProcessEnv): Shop {
     inventoryService(config(InventoryService), readInventorySettings(env)),
     orderService(config(OrderService), readOrderSettings(env)),
     paymentService(config(PaymentService), readPaymentSettings(env)),
+    shippingService(config(ShippingService)),
   ];
   const provider = paymentProvider(config(PaymentService), readProviderSettings(env));
   const edge = readGatewayConfig(env);
@@ -55,7 +58,14 @@ export function shop(environment: NodeJS.ProcessEnv): Shop {
 /** Addresses on this machine for every port that the environment changes. */
 function neighbours(env: NodeJS.ProcessEnv): Record<string, string> {
   const addresses: Record<string, string> = {};
-  for (const service of [IdentityService, CatalogService, InventoryService, OrderService, PaymentService]) {
+  for (const service of [
+    IdentityService,
+    CatalogService,
+    InventoryService,
+    OrderService,
+    PaymentService,
+    ShippingService,
+  ]) {
     const port = env[`${variablePrefix(service)}_PORT`];
     if (port) addresses[`${variablePrefix(service)}_ADDRESS`] = `127.0.0.1:${port}`;
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Customer, demoProduct, lastOne, newCustomer, signIn, stockOf } from "./customer.ts";
+import { address, type Customer, demoProduct, lastOne, newCustomer, signIn, stockOf } from "./customer.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
 let shop: TestShop;
@@ -21,7 +21,7 @@ async function atRest(productId: string) {
 }
 
 describe("an order", () => {
-  it("is priced by the catalog, confirmed, taken from the stock and paid", async () => {
+  it("is priced by the catalog, confirmed, taken from the stock, paid and sent", async () => {
     const before = await stockOf(admin, demoProduct(1));
     const product = (await shop.http(`GET /v1/products/${demoProduct(1)}`)).body;
     const placed = await ada.order([{ productId: demoProduct(1), quantity: 2 }]);
@@ -40,6 +40,15 @@ describe("an order", () => {
     await expect
       .poll(() => stockOf(admin, demoProduct(1)))
       .toEqual({ onHand: before.onHand - 2, reserved: before.reserved });
+    expect(await ada.shipment(placed.body.id, "SHIPMENT_STATUS_CREATED")).toMatchObject({
+      orderId: placed.body.id,
+      userId: ada.id,
+      shippingAddress: address,
+    });
+    // A shipment is no further step of the order: whoever asks later finds it confirmed.
+    expect((await shop.http(`GET /v1/orders/${placed.body.id}`, { token: ada.token })).body.status).toBe(
+      "ORDER_STATUS_CONFIRMED",
+    );
   });
 
   it("is cancelled when the payment is declined, and every piece is back", async () => {
@@ -55,6 +64,11 @@ describe("an order", () => {
       declineCode: "card_declined",
     });
     expect(await atRest(demoProduct(2))).toEqual(before);
+    const shipment = await shop.http(`GET /v1/orders/${placed.body.id}/shipment`, { token: ada.token });
+    expect(shipment).toMatchObject({ status: 404, body: { code: 5 } });
+    expect(shipment.body.details).toContainEqual(
+      expect.objectContaining({ reason: "SHIPMENT_NOT_FOUND", domain: "shop.shipping" }),
+    );
   });
 
   it("is rejected when there is not enough, all items or none, and nothing is charged", async () => {
@@ -143,6 +157,9 @@ describe("an order", () => {
     expect(await shop.http(`GET ${path}`, { token: dave.token })).toMatchObject({ status: 404, body: { code: 5 } });
     expect(await shop.http(`POST ${path}:cancel`, { token: dave.token, body: {} })).toMatchObject({ status: 404 });
     expect(await shop.http(`GET ${path}/payment`, { token: dave.token })).toMatchObject({ status: 404 });
+    await ada.shipment(placed.body.id, "SHIPMENT_STATUS_CREATED");
+    expect(await shop.http(`GET ${path}/shipment`, { token: dave.token })).toMatchObject({ status: 404 });
+    expect(await shop.http(`GET ${path}/shipment`, { token: admin.token })).toMatchObject({ status: 200 });
     expect(await shop.http(`GET ${path}`)).toMatchObject({ status: 401, body: { code: 16 } });
     expect(await shop.http(`GET ${path}`, { token: admin.token })).toMatchObject({ status: 200 });
     const listed = await shop.http("GET /v1/orders?pageSize=100", { token: dave.token });

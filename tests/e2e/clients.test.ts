@@ -107,7 +107,7 @@ describe("a service's own port", () => {
     expect(products.length).toBeGreaterThan(0);
   });
 
-  it.each(["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment"])(
+  it.each(["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"])(
     "answers buf curl by reflection: %s",
     async (service) => {
       const url = `http://${shop.address(service)}`;

@@ -27,6 +27,8 @@ export interface Customer {
   settled(orderId: string): Promise<Answer["body"]>;
   /** Waits until the payment of an order has reached a status and returns it. */
   payment(orderId: string, status: string): Promise<Answer["body"]>;
+  /** Waits until the shipment of an order has reached a status and returns it. */
+  shipment(orderId: string, status: string): Promise<Answer["body"]>;
 }
 
 /** Signs in. */
@@ -52,6 +54,11 @@ export async function signIn(http: Http, email: string, password: string): Promi
     payment: (orderId, wanted) =>
       poll(
         () => http(`GET /v1/orders/${orderId}/payment`, { token }),
+        ({ body }) => body.status === wanted,
+      ),
+    shipment: (orderId, wanted) =>
+      poll(
+        () => http(`GET /v1/orders/${orderId}/shipment`, { token }),
         ({ body }) => body.status === wanted,
       ),
   };

@@ -28,9 +28,9 @@ export async function allOrders(admin: Customer): Promise<Order[]> {
 }
 
 /**
- * Waits until every order has reached its end, then checks that stock, money and orders agree:
- * sold pieces are exactly those of confirmed orders and none is set aside, and the provider has captured exactly the
- * totals of confirmed orders and holds nothing else.
+ * Waits until every order has reached its end, then checks that stock, money, shipments and orders agree:
+ * sold pieces are exactly those of confirmed orders and none is set aside, the provider has captured exactly the
+ * totals of confirmed orders and holds nothing else, and exactly the confirmed orders are sent, each to its address.
  */
 export async function expectConsistent(
   admin: Customer,
@@ -54,7 +54,24 @@ export async function expectConsistent(
   ]);
   await expect.poll(async () => [...(await stockOfAll(admin))], { timeout: 30_000 }).toEqual(expectedStock);
   await expect.poll(async () => moneyHeld(await provider()), { timeout: 30_000 }).toEqual(moneyOwed(confirmed));
+  await expect.poll(() => shipmentsOf(admin, orders), { timeout: 30_000 }).toEqual(shipmentsOwed(confirmed));
   return orders;
+}
+
+/** Status and address of every shipment, by order. An order has one or none. */
+async function shipmentsOf(admin: Customer, orders: readonly Order[]): Promise<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  for (const { id } of orders) {
+    const { status, body } = await admin.http(`GET /v1/orders/${id}/shipment`, { token: admin.token });
+    if (status !== 404) found[id] = { status: body.status, shippingAddress: body.shippingAddress };
+  }
+  return found;
+}
+
+function shipmentsOwed(confirmed: readonly Order[]): Record<string, unknown> {
+  return Object.fromEntries(
+    confirmed.map(({ id, shippingAddress }) => [id, { status: "SHIPMENT_STATUS_CREATED", shippingAddress }]),
+  );
 }
 
 /** Amounts that the provider has captured or still holds, by order: "captured 12/500000000". */

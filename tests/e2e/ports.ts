@@ -12,5 +12,6 @@ export async function shopPorts() {
     SHOP_INVENTORY_PORT: String(await freePort()),
     SHOP_ORDER_PORT: String(await freePort()),
     SHOP_PAYMENT_PORT: String(await freePort()),
+    SHOP_SHIPPING_PORT: String(await freePort()),
   };
 }

@@ -12,6 +12,7 @@ const programs = {
   inventory: "services/shop/inventory/main.ts",
   order: "services/shop/order/main.ts",
   payment: "services/shop/payment/main.ts",
+  shipping: "services/shop/shipping/main.ts",
   provider: "services/shop/payment-provider/main.ts",
   gateway: "gateway/main.ts",
 } as const;
@@ -65,6 +66,7 @@ beforeAll(async () => {
     SHOP_INVENTORY_ADDRESS: at(ports.SHOP_INVENTORY_PORT),
     SHOP_ORDER_ADDRESS: at(ports.SHOP_ORDER_PORT),
     SHOP_PAYMENT_ADDRESS: at(ports.SHOP_PAYMENT_PORT),
+    SHOP_SHIPPING_ADDRESS: at(ports.SHOP_SHIPPING_PORT),
     PAYMENT_PROVIDER_URL: `http://${at(ports.PAYMENT_PROVIDER_PORT)}`,
     LOG_LEVEL: "fatal",
   };
@@ -85,20 +87,25 @@ it("confirms an order with every service in a process of its own", async () => {
   const placed = await ada.order([{ productId: demoProduct(1), quantity: 1 }]);
   expect(await ada.settled(placed.body.id)).toMatchObject({ status: "ORDER_STATUS_CONFIRMED" });
   await ada.payment(placed.body.id, "PAYMENT_STATUS_CAPTURED");
+  await ada.shipment(placed.body.id, "SHIPMENT_STATUS_CREATED");
 });
 
-it("takes orders while inventory and payment are gone, and confirms them when they are back", async () => {
+it("takes orders while everyone behind is gone, and confirms and sends them when they are back", async () => {
   const ada = await signIn(http, "ada@heddle.local", "heddle-demo");
-  await Promise.all([end("inventory", "SIGKILL"), end("payment", "SIGKILL")]);
+  await Promise.all([end("inventory", "SIGKILL"), end("payment", "SIGKILL"), end("shipping", "SIGKILL")]);
   const placed = await ada.order([{ productId: demoProduct(2), quantity: 1 }]);
   expect(placed).toMatchObject({ status: 200, body: { status: "ORDER_STATUS_PENDING" } });
   const payment = await http(`GET /v1/orders/${placed.body.id}/payment`, { token: ada.token });
   expect(payment).toMatchObject({ status: 503, body: { code: 14 } });
+  const shipment = await http(`GET /v1/orders/${placed.body.id}/shipment`, { token: ada.token });
+  expect(shipment).toMatchObject({ status: 503, body: { code: 14 } });
   expect(await http("GET /readyz")).toMatchObject({ status: 503 });
   start("payment");
   start("inventory");
+  start("shipping");
   await ready();
   expect(await ada.settled(placed.body.id)).toMatchObject({ status: "ORDER_STATUS_CONFIRMED" });
+  await ada.shipment(placed.body.id, "SHIPMENT_STATUS_CREATED");
 }, 60_000);
 
 it("drains and ends with code 0 on SIGTERM", async () => {

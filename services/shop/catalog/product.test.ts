@@ -36,6 +36,11 @@ describe("changeProduct", () => {
     expect(change(values, "*")).toEqual({ ...mug, ...values, description: "", updateTime: later });
   });
 
+  test("replaces the price as a whole, also for a path into it", () => {
+    const whole = { currencyCode: "GBP", units: 9n, nanos: 0 };
+    expect(change({ price: whole }, "price.currency_code", "price.units").price).toEqual(whole);
+  });
+
   test("empties the description when the mask names it", () => {
     expect(change({}, "description").description).toBe("");
   });
@@ -49,7 +54,7 @@ describe("changeProduct", () => {
     expect(change({})).toBe(mug);
   });
 
-  test.each(["id", "in_stock", "create_time", "price.units", "toString", "", "displayName"])(
+  test.each(["id", "in_stock", "create_time", "price.cents", "toString", "", "displayName"])(
     "refuses the path %j",
     (path) => {
       expect(() => change({ name: "Cup" }, "name", path)).toThrow(

@@ -39,6 +39,7 @@ const readers: { readonly [F in UpdatableField]: (message: ProductMessage) => Pr
   price: (message) => message.price,
 };
 
+const pricePart = /^price\.(currency_code|units|nanos)$/;
 const updatableFields = Object.keys(readers).filter(isUpdatable);
 
 /** Starts a product's life. */
@@ -79,12 +80,16 @@ function fieldsToChange(message: ProductMessage, paths: readonly string[]): Upda
   if (paths.length === 1 && paths[0] === "*") {
     return updatableFields;
   }
-  return paths.map((path) => {
-    if (!isUpdatable(path)) {
-      throw fieldNotUpdatable(path);
-    }
-    return path;
-  });
+  return [...new Set(paths.map(updatableField))];
+}
+
+/** A price changes as a whole, so a path into it stands for all of it: half of an old price would be a new one. */
+function updatableField(path: string): UpdatableField {
+  const field = pricePart.test(path) ? "price" : path;
+  if (!isUpdatable(field)) {
+    throw fieldNotUpdatable(path);
+  }
+  return field;
 }
 
 function requireValue<F extends UpdatableField>(message: ProductMessage, field: F): ProductDetails[F] {

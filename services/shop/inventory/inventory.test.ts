@@ -87,11 +87,13 @@ test("an order's pieces are set aside, then leave the house when it is confirmed
   expect(reserved).toMatchObject({ userId: "ada", paymentMethod: "pm_card_visa", total: { units: 12n, nanos: 5 } });
   expect(await availabilityOf(b)).toEqual([true, false]);
 
-  await order(OrderConfirmedSchema, { orderId, userId: "ada" });
+  const shippingAddress = { recipient: "Ada", line1: "1 Loom Street", city: "London", country: "GB" };
+  await order(OrderConfirmedSchema, { orderId, userId: "ada", shippingAddress });
   await reaches(orderId, "COMMITTED");
   expect(await stockOf(a)).toEqual({ onHand: 3, reserved: 0, available: 3 });
   expect(await stockOf(b)).toEqual({ onHand: 0, reserved: 0, available: 0 });
-  expect((await inside.announced(StockCommittedSchema)).map((event) => event.orderId)).toContain(orderId);
+  const [committed] = (await inside.announced(StockCommittedSchema)).filter((event) => event.orderId === orderId);
+  expect(committed).toMatchObject({ userId: "ada", shippingAddress });
 });
 
 test("a cancelled order's pieces are for sale again", async () => {

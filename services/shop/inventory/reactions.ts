@@ -20,9 +20,9 @@ export const inventoryReactions: ReactionHandlers<typeof InventoryReactionServic
     };
   },
 
-  async onOrderConfirmed({ orderId }, { tx }) {
+  async onOrderConfirmed({ orderId, userId, shippingAddress }, { tx }) {
     await settle(tx, orderId, commit);
-    return { event: { case: "stockCommitted", value: { orderId } } };
+    return { event: { case: "stockCommitted", value: { orderId, userId, shippingAddress } } };
   },
 
   async onOrderCancelled({ orderId }, { tx, state }) {

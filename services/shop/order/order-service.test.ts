@@ -146,7 +146,9 @@ test("stock and payment decide what becomes of an order", async () => {
   expect(await get(ada, rejected.id)).toMatchObject({ reason: OrderReason.OUT_OF_STOCK });
   expect(await get(ada, declined.id)).toMatchObject({ reason: OrderReason.PAYMENT_DECLINED });
   const mine = <E extends { userId: string }>(events: E[]) => events.filter((event) => event.userId === ada.id);
-  expect(mine(await inside.announced(OrderConfirmedSchema))).toMatchObject([{ orderId: confirmed.id }]);
+  expect(mine(await inside.announced(OrderConfirmedSchema))).toMatchObject([
+    { orderId: confirmed.id, shippingAddress },
+  ]);
   expect(mine(await inside.announced(OrderRejectedSchema))).toMatchObject([
     { orderId: rejected.id, reason: OrderReason.OUT_OF_STOCK },
   ]);

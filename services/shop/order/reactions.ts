@@ -1,7 +1,7 @@
 import type { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactions_pb.ts";
 import { OrderReason } from "#gen/shop/order/v1/order_service_pb.ts";
 import type { ReactionContext, ReactionHandlers } from "#mesh/saga";
-import { findOwner, lockPendingOrders, markUserDeleted, saveReason } from "./repository.ts";
+import { findCustomer, lockPendingOrders, markUserDeleted, saveReason } from "./repository.ts";
 
 /** What the order service does when others announce something, and when time is up. */
 export const orderReactions: ReactionHandlers<typeof OrderReactionService> = {
@@ -10,7 +10,7 @@ export const orderReactions: ReactionHandlers<typeof OrderReactionService> = {
   },
 
   async onPaymentAuthorised(_event, { tx, key: orderId }) {
-    return { event: { case: "orderConfirmed", value: { orderId, userId: await findOwner(tx, orderId) } } };
+    return { event: { case: "orderConfirmed", value: { orderId, ...(await findCustomer(tx, orderId)) } } };
   },
 
   async onPaymentDeclined(_event, context) {

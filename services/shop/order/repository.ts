@@ -2,7 +2,7 @@ import { and, asc, desc, eq, inArray, lt, sql } from "drizzle-orm";
 import type { OrderReason } from "#gen/shop/order/v1/order_service_pb.ts";
 import type { Database, Transaction } from "#mesh/db";
 import { participant } from "#mesh/saga";
-import type { Order } from "./order.ts";
+import type { Address, Order } from "./order.ts";
 import { deletedUser, order, type StoredLine } from "./schema.ts";
 
 /** An order with the state of its part in the checkout. */
@@ -69,11 +69,15 @@ export async function saveReason(tx: Transaction, id: string, reason: OrderReaso
   return row.userId;
 }
 
-/** Returns whose order it is. */
-export async function findOwner(tx: Transaction, id: string): Promise<string> {
-  const [row] = await tx.select({ userId: order.userId }).from(order).where(eq(order.id, id));
+/** Returns whose order it is, and where it goes. */
+export async function findCustomer(
+  tx: Transaction,
+  id: string,
+): Promise<{ readonly userId: string; readonly shippingAddress: Address }> {
+  const { userId, shippingAddress } = order;
+  const [row] = await tx.select({ userId, shippingAddress }).from(order).where(eq(order.id, id));
   if (!row) throw new Error(`there is no order ${id}`);
-  return row.userId;
+  return row;
 }
 
 /** Whether a user is gone. Until the transaction ends, the user cannot go. */

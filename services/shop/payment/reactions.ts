@@ -46,9 +46,9 @@ export function paymentReactions(parts: ReactionParts): ReactionHandlers<typeof 
     },
 
     async capture({ key: orderId }, call) {
-      const { amount } = await requirePayment(parts, orderId);
+      const { amount, userId } = await requirePayment(parts, orderId);
       await provider.capture(orderId, call);
-      return { result: { event: { case: "paymentCaptured", value: { orderId, amount } } } };
+      return { result: { event: { case: "paymentCaptured", value: { orderId, amount, userId } } } };
     },
 
     async void({ key: orderId }, call) {

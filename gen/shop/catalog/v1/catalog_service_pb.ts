@@ -329,7 +329,8 @@ export type UpdateProductRequest = Message<"shop.catalog.v1.UpdateProductRequest
   product?: Product | undefined;
 
   /**
-   * Fields to change: name, description, category, price. Over HTTP, left out, it is the fields that the body holds.
+   * Fields to change: name, description, category, price. A path into the price stands for all of it.
+   * Over HTTP, left out, it is the fields that the body holds.
    *
    * @generated from field: google.protobuf.FieldMask update_mask = 2;
    */

@@ -7,13 +7,15 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Money } from "../../../google/type/money_pb.ts";
 import { file_google_type_money } from "../../../google/type/money_pb.ts";
 import { file_heddle_v1_event } from "../../../heddle/v1/event_pb.ts";
+import type { Address } from "../../order/v1/order_service_pb.ts";
+import { file_shop_order_v1_order_service } from "../../order/v1/order_service_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file shop/inventory/v1/inventory_events.proto.
  */
 export const file_shop_inventory_v1_inventory_events: GenFile = /*@__PURE__*/
-  fileDesc("CihzaG9wL2ludmVudG9yeS92MS9pbnZlbnRvcnlfZXZlbnRzLnByb3RvEhFzaG9wLmludmVudG9yeS52MSKQAQoNU3RvY2tSZXNlcnZlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiEKBXRvdGFsGAMgASgLMhIuZ29vZ2xlLnR5cGUuTW9uZXkSHAoOcGF5bWVudF9tZXRob2QYBCABKAlCBKDnGAE6G5rnGBcKC3Jlc2VydmF0aW9uEghvcmRlcl9pZCJTCg1TdG9ja1JlamVjdGVkEhAKCG9yZGVyX2lkGAEgASgJEhMKC3Byb2R1Y3RfaWRzGAIgAygJOhua5xgXCgtyZXNlcnZhdGlvbhIIb3JkZXJfaWQiQQoOU3RvY2tDb21taXR0ZWQSEAoIb3JkZXJfaWQYASABKAk6HZrnGBkKC3Jlc2VydmF0aW9uEghvcmRlcl9pZBgBIkAKDVN0b2NrUmVsZWFzZWQSEAoIb3JkZXJfaWQYASABKAk6HZrnGBkKC3Jlc2VydmF0aW9uEghvcmRlcl9pZBgBIm4KDVN0b2NrQWRqdXN0ZWQSEgoKcHJvZHVjdF9pZBgBIAEoCRINCgVkZWx0YRgCIAEoBRIOCgZyZWFzb24YAyABKAkSDwoHb25faGFuZBgEIAEoBToZmucYFQoFc3RvY2sSCnByb2R1Y3RfaWQYASJVChNBdmFpbGFiaWxpdHlDaGFuZ2VkEhIKCnByb2R1Y3RfaWQYASABKAkSEQoJYXZhaWxhYmxlGAIgASgIOhea5xgTCgVzdG9jaxIKcHJvZHVjdF9pZGIGcHJvdG8z", [file_google_type_money, file_heddle_v1_event]);
+  fileDesc("CihzaG9wL2ludmVudG9yeS92MS9pbnZlbnRvcnlfZXZlbnRzLnByb3RvEhFzaG9wLmludmVudG9yeS52MSKQAQoNU3RvY2tSZXNlcnZlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEiEKBXRvdGFsGAMgASgLMhIuZ29vZ2xlLnR5cGUuTW9uZXkSHAoOcGF5bWVudF9tZXRob2QYBCABKAlCBKDnGAE6G5rnGBcKC3Jlc2VydmF0aW9uEghvcmRlcl9pZCJTCg1TdG9ja1JlamVjdGVkEhAKCG9yZGVyX2lkGAEgASgJEhMKC3Byb2R1Y3RfaWRzGAIgAygJOhua5xgXCgtyZXNlcnZhdGlvbhIIb3JkZXJfaWQiiAEKDlN0b2NrQ29tbWl0dGVkEhAKCG9yZGVyX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSNgoQc2hpcHBpbmdfYWRkcmVzcxgDIAEoCzIWLnNob3Aub3JkZXIudjEuQWRkcmVzc0IEoOcYATobmucYFwoLcmVzZXJ2YXRpb24SCG9yZGVyX2lkIkAKDVN0b2NrUmVsZWFzZWQSEAoIb3JkZXJfaWQYASABKAk6HZrnGBkKC3Jlc2VydmF0aW9uEghvcmRlcl9pZBgBIm4KDVN0b2NrQWRqdXN0ZWQSEgoKcHJvZHVjdF9pZBgBIAEoCRINCgVkZWx0YRgCIAEoBRIOCgZyZWFzb24YAyABKAkSDwoHb25faGFuZBgEIAEoBToZmucYFQoFc3RvY2sSCnByb2R1Y3RfaWQYASJVChNBdmFpbGFiaWxpdHlDaGFuZ2VkEhIKCnByb2R1Y3RfaWQYASABKAkSEQoJYXZhaWxhYmxlGAIgASgIOhea5xgTCgVzdG9jaxIKcHJvZHVjdF9pZGIGcHJvdG8z", [file_google_type_money, file_heddle_v1_event, file_shop_order_v1_order_service]);
 
 /**
  * All items of an order are set aside.
@@ -97,6 +99,20 @@ export type StockCommitted = Message<"shop.inventory.v1.StockCommitted"> & {
    * @generated from field: string order_id = 1;
    */
   orderId: string;
+
+  /**
+   * Who ordered, passed on from the order.
+   *
+   * @generated from field: string user_id = 2;
+   */
+  userId: string;
+
+  /**
+   * Where to deliver, passed on from the order.
+   *
+   * @generated from field: shop.order.v1.Address shipping_address = 3;
+   */
+  shippingAddress?: Address | undefined;
 };
 
 /**

@@ -7,7 +7,7 @@ import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Money } from "../../../google/type/money_pb.ts";
 import { file_google_type_money } from "../../../google/type/money_pb.ts";
 import { file_heddle_v1_event } from "../../../heddle/v1/event_pb.ts";
-import type { OrderReason } from "./order_service_pb.ts";
+import type { Address, OrderReason } from "./order_service_pb.ts";
 import { file_shop_order_v1_order_service } from "./order_service_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/order/v1/order_events.proto.
  */
 export const file_shop_order_v1_order_events: GenFile = /*@__PURE__*/
-  fileDesc("CiBzaG9wL29yZGVyL3YxL29yZGVyX2V2ZW50cy5wcm90bxINc2hvcC5vcmRlci52MSKzAQoLT3JkZXJQbGFjZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIpCgVpdGVtcxgDIAMoCzIaLnNob3Aub3JkZXIudjEuT3JkZXJlZEl0ZW0SIQoFdG90YWwYBCABKAsyEi5nb29nbGUudHlwZS5Nb25leRIcCg5wYXltZW50X21ldGhvZBgFIAEoCUIEoOcYAToVmucYEQoFb3JkZXISCG9yZGVyX2lkIjMKC09yZGVyZWRJdGVtEhIKCnByb2R1Y3RfaWQYASABKAkSEAoIcXVhbnRpdHkYAiABKAUiSgoOT3JkZXJDb25maXJtZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCToVmucYEQoFb3JkZXISCG9yZGVyX2lkIncKDU9yZGVyUmVqZWN0ZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIqCgZyZWFzb24YAyABKA4yGi5zaG9wLm9yZGVyLnYxLk9yZGVyUmVhc29uOhea5xgTCgVvcmRlchIIb3JkZXJfaWQYASJ2Cg5PcmRlckNhbmNlbGxlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEioKBnJlYXNvbhgDIAEoDjIaLnNob3Aub3JkZXIudjEuT3JkZXJSZWFzb246FZrnGBEKBW9yZGVyEghvcmRlcl9pZGIGcHJvdG8z", [file_google_type_money, file_heddle_v1_event, file_shop_order_v1_order_service]);
+  fileDesc("CiBzaG9wL29yZGVyL3YxL29yZGVyX2V2ZW50cy5wcm90bxINc2hvcC5vcmRlci52MSKzAQoLT3JkZXJQbGFjZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIpCgVpdGVtcxgDIAMoCzIaLnNob3Aub3JkZXIudjEuT3JkZXJlZEl0ZW0SIQoFdG90YWwYBCABKAsyEi5nb29nbGUudHlwZS5Nb25leRIcCg5wYXltZW50X21ldGhvZBgFIAEoCUIEoOcYAToVmucYEQoFb3JkZXISCG9yZGVyX2lkIjMKC09yZGVyZWRJdGVtEhIKCnByb2R1Y3RfaWQYASABKAkSEAoIcXVhbnRpdHkYAiABKAUiggEKDk9yZGVyQ29uZmlybWVkEhAKCG9yZGVyX2lkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSNgoQc2hpcHBpbmdfYWRkcmVzcxgDIAEoCzIWLnNob3Aub3JkZXIudjEuQWRkcmVzc0IEoOcYAToVmucYEQoFb3JkZXISCG9yZGVyX2lkIncKDU9yZGVyUmVqZWN0ZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCRIqCgZyZWFzb24YAyABKA4yGi5zaG9wLm9yZGVyLnYxLk9yZGVyUmVhc29uOhea5xgTCgVvcmRlchIIb3JkZXJfaWQYASJ2Cg5PcmRlckNhbmNlbGxlZBIQCghvcmRlcl9pZBgBIAEoCRIPCgd1c2VyX2lkGAIgASgJEioKBnJlYXNvbhgDIAEoDjIaLnNob3Aub3JkZXIudjEuT3JkZXJSZWFzb246FZrnGBEKBW9yZGVyEghvcmRlcl9pZGIGcHJvdG8z", [file_google_type_money, file_heddle_v1_event, file_shop_order_v1_order_service]);
 
 /**
  * An order was placed and waits for stock and payment.
@@ -113,6 +113,13 @@ export type OrderConfirmed = Message<"shop.order.v1.OrderConfirmed"> & {
    * @generated from field: string user_id = 2;
    */
   userId: string;
+
+  /**
+   * Where to deliver, so that the shipping needs to ask nobody.
+   *
+   * @generated from field: shop.order.v1.Address shipping_address = 3;
+   */
+  shippingAddress?: Address | undefined;
 };
 
 /**

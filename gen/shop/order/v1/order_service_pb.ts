@@ -464,7 +464,7 @@ export const OrderStatus = {
   PENDING: 1,
 
   /**
-   * Stock and payment are certain.
+   * Stock and payment are certain. For the order this is the end: its payment and its shipment tell what follows.
    *
    * @generated from enum value: ORDER_STATUS_CONFIRMED = 2;
    */

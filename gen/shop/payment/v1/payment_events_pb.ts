@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/payment/v1/payment_events.proto.
  */
 export const file_shop_payment_v1_payment_events: GenFile = /*@__PURE__*/
-  fileDesc("CiRzaG9wL3BheW1lbnQvdjEvcGF5bWVudF9ldmVudHMucHJvdG8SD3Nob3AucGF5bWVudC52MSI+ChFQYXltZW50QXV0aG9yaXNlZBIQCghvcmRlcl9pZBgBIAEoCToXmucYEwoHcGF5bWVudBIIb3JkZXJfaWQiUgoPUGF5bWVudERlY2xpbmVkEhAKCG9yZGVyX2lkGAEgASgJEhQKDGRlY2xpbmVfY29kZRgCIAEoCToXmucYEwoHcGF5bWVudBIIb3JkZXJfaWQiYgoPUGF5bWVudENhcHR1cmVkEhAKCG9yZGVyX2lkGAEgASgJEiIKBmFtb3VudBgCIAEoCzISLmdvb2dsZS50eXBlLk1vbmV5Ohma5xgVCgdwYXltZW50EghvcmRlcl9pZBgBIjwKDVBheW1lbnRWb2lkZWQSEAoIb3JkZXJfaWQYASABKAk6GZrnGBUKB3BheW1lbnQSCG9yZGVyX2lkGAFiBnByb3RvMw", [file_google_type_money, file_heddle_v1_event]);
+  fileDesc("CiRzaG9wL3BheW1lbnQvdjEvcGF5bWVudF9ldmVudHMucHJvdG8SD3Nob3AucGF5bWVudC52MSI+ChFQYXltZW50QXV0aG9yaXNlZBIQCghvcmRlcl9pZBgBIAEoCToXmucYEwoHcGF5bWVudBIIb3JkZXJfaWQiUgoPUGF5bWVudERlY2xpbmVkEhAKCG9yZGVyX2lkGAEgASgJEhQKDGRlY2xpbmVfY29kZRgCIAEoCToXmucYEwoHcGF5bWVudBIIb3JkZXJfaWQicQoPUGF5bWVudENhcHR1cmVkEhAKCG9yZGVyX2lkGAEgASgJEiIKBmFtb3VudBgCIAEoCzISLmdvb2dsZS50eXBlLk1vbmV5Eg8KB3VzZXJfaWQYAyABKAk6F5rnGBMKB3BheW1lbnQSCG9yZGVyX2lkIjwKDVBheW1lbnRWb2lkZWQSEAoIb3JkZXJfaWQYASABKAk6GZrnGBUKB3BheW1lbnQSCG9yZGVyX2lkGAFiBnByb3RvMw", [file_google_type_money, file_heddle_v1_event]);
 
 /**
  * The amount of an order is set aside.
@@ -83,6 +83,13 @@ export type PaymentCaptured = Message<"shop.payment.v1.PaymentCaptured"> & {
    * @generated from field: google.type.Money amount = 2;
    */
   amount?: Money | undefined;
+
+  /**
+   * Who paid.
+   *
+   * @generated from field: string user_id = 3;
+   */
+  userId: string;
 };
 
 /**
