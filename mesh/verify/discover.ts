@@ -38,7 +38,8 @@ export function readSystem(registry: FileRegistry): System {
   const contracts = sourcesOf(files).flatMap((sources) => collect(() => readContract(sources)) ?? []);
   const sagas = files.flatMap((file) => collect(() => readSaga(file)) ?? []);
   if (faults.length > 0) throw new ContractError(faults);
-  return { contracts, sagas };
+  // By name, so that reports and pages do not depend on which file imports which.
+  return { contracts: contracts.toSorted((a, b) => (a.name < b.name ? -1 : 1)), sagas };
 }
 
 function sourcesOf(files: readonly DescFile[]): ContractSources[] {
