@@ -1,10 +1,11 @@
 // `npm run check`: everything that can be said about the code without running it. One line for each step; the first
 // that fails shows its output and ends the check.
-import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { baseCommit } from "./base-commit.ts";
 import { capture } from "./capture.ts";
+import { extractContracts } from "./read-image.ts";
 import { writeThirdPartyProtos } from "./third-party-protos.ts";
 
 /** A step returns a note for its line, or nothing. It throws when it fails. */
@@ -17,6 +18,7 @@ const steps: Record<string, Step> = {
   "contracts: format (buf)": () => passes("buf", "format", "proto", "--diff", "--exit-code"),
   "contracts: breaking changes (buf)": breaking,
   "generated code": generated,
+  "sagas: proof and pages": sagas,
   migrations,
 };
 
@@ -30,10 +32,7 @@ async function breaking(folder: string): Promise<string> {
   if (!base) return "no earlier version to compare with";
   const listed = await capture("git", ["ls-tree", "--name-only", base, "proto", "buf.yaml"]);
   if (listed.trim().split("\n").length < 2) return `${base.slice(0, 9)} has no contracts to compare with`;
-  const archive = join(folder, "base.tar");
-  await capture("git", ["archive", "--output", archive, base, "proto", "buf.yaml"]);
-  await capture("tar", ["-xf", archive, "-C", folder]);
-  symlinkSync(resolve("third_party"), join(folder, "third_party"));
+  await extractContracts(base, folder);
   const image = join(folder, "base.binpb");
   await capture("buf", ["build", join(folder, "proto"), "--output", image]);
   await capture("buf", ["breaking", "proto", "--against", image, "--exclude-imports"]);
@@ -46,6 +45,23 @@ async function generated(folder: string): Promise<undefined> {
   await capture("git", ["diff", "--no-index", "--stat", "gen", join(folder, "gen")]).catch((error: Error) => {
     throw new Error(`${error.message}\ngen/ is not what the contracts say. Run: npm run gen`);
   });
+}
+
+/** Proves the sagas, writes their pages again, beside, and lets no file differ. */
+async function sagas(folder: string): Promise<string> {
+  const said = await capture("node", ["scripts/verify.ts", "--write", "--into", folder]);
+  for (const page of ["docs/sagas", "docs/events.asyncapi.json"]) {
+    await capture("git", ["diff", "--no-index", "--stat", page, join(folder, page)]).catch((error: Error) => {
+      throw new Error(`${error.message}\n${page} is not what the contracts say. Run: npm run verify -- --write`);
+    });
+  }
+  return (
+    said
+      .split("\n")
+      .filter((line) => line.includes("at once"))
+      .at(-1)
+      ?.trim() ?? ""
+  );
 }
 
 /** Lets drizzle-kit look for changes of a schema that no migration holds. */

@@ -1,6 +1,7 @@
-import type { DescEnum, DescField, DescMessage, DescMethod, DescService } from "@bufbuild/protobuf";
+import type { DescEnum, DescField, DescFile, DescMessage, DescMethod, DescService } from "@bufbuild/protobuf";
 import type { HttpRule } from "#gen/google/api/http_pb.ts";
 import type { Access } from "#gen/heddle/v1/policy_pb.ts";
+import type { StepClass } from "#gen/heddle/v1/saga_pb.ts";
 
 /** Everything that the contracts say about one service, read once at start and checked. */
 export interface Contract {
@@ -49,6 +50,8 @@ export interface EventContract {
   readonly aggregate: string;
   /** Field that holds the aggregate's id. */
   readonly key: DescField & { fieldKind: "scalar" };
+  /** Also meant for consumers outside these contracts. */
+  readonly public: boolean;
   /** Subject without the aggregate's id: evt.<system>.<service>.<aggregate>.<Event>.v<major>. */
   readonly subjectPrefix: string;
 }
@@ -67,6 +70,14 @@ export interface MoveContract {
   readonly from: string;
   readonly to: string;
   readonly emits: EventContract | undefined;
+  /** What the step means for the undoing of the saga. */
+  readonly stepClass: StepClass;
+  /** For a compensation: the state whose entry it undoes. Empty for other steps. */
+  readonly compensates: string;
+  /** Counters of which the step takes one unit. */
+  readonly takes: readonly string[];
+  /** Counters to which the step gives one unit. */
+  readonly gives: readonly string[];
 }
 
 /** An rpc that starts or moves a saga. */
@@ -93,6 +104,8 @@ export interface EventReactionContract {
   readonly parkedIn: readonly string[];
   /** One event moves any number of instances. */
   readonly fanOut: boolean;
+  /** The saga cannot end well without this delivery: it is never set aside silently. */
+  readonly critical: boolean;
   /** Fields of the result that hold events: members of its oneof, and lists. */
   readonly results: readonly ResultField[];
 }
@@ -124,4 +137,29 @@ export interface ResultField {
   readonly event: EventContract;
   /** Whether the field is a member of the oneof that says which step was taken. */
   readonly step: boolean;
+}
+
+/** A saga as a whole: what is said once about all participants. */
+export interface SagaContract {
+  readonly name: string;
+  readonly file: DescFile;
+  /** Service that alone decides how an instance ends, such as "shop.order". */
+  readonly decider: string;
+  readonly always: readonly RuleContract[];
+  readonly atRest: readonly RuleContract[];
+  readonly counters: readonly CounterContract[];
+}
+
+/** A named condition, in CEL. */
+export interface RuleContract {
+  readonly name: string;
+  readonly cel: string;
+}
+
+/** Something that the instances of a saga share. */
+export interface CounterContract {
+  readonly name: string;
+  /** Units at the beginning of a proof. */
+  readonly initial: number;
+  readonly always: readonly RuleContract[];
 }

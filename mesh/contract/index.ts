@@ -1,6 +1,7 @@
 export type {
   CommandContract,
   Contract,
+  CounterContract,
   EffectContract,
   EventContract,
   EventReactionContract,
@@ -10,11 +11,14 @@ export type {
   ParticipantContract,
   ReactionsContract,
   ResultField,
+  RuleContract,
+  SagaContract,
   TimerContract,
 } from "./contract.ts";
 export { ContractError } from "./faults.ts";
-export { nearestName } from "./nearest-name.ts";
+export { didYouMean, nearestName } from "./nearest-name.ts";
 export { type ContractSources, readContract, readPolicies } from "./read-contract.ts";
 export { eventContract, eventKey, eventSubject } from "./read-event.ts";
 export { declaredDeadlineMs } from "./read-method.ts";
+export { readSaga } from "./read-saga.ts";
 export { packageName } from "./service-name.ts";

@@ -1,5 +1,6 @@
 import { type DescEnum, type DescFile, type DescMethod, type DescService, getOption } from "@bufbuild/protobuf";
 import { server } from "#gen/heddle/v1/policy_pb.ts";
+import { checkCompensations } from "./check-compensations.ts";
 import type { Contract, MethodContract, MethodPolicy } from "./contract.ts";
 import { createEventIndex } from "./event-index.ts";
 import { createFaults, type Faults } from "./faults.ts";
@@ -44,7 +45,9 @@ export function readContract(sources: ContractSources): Contract {
   faults.throwIfAny();
   if (reactions && participant) {
     const commands = methods.flatMap(({ command }) => command?.moves ?? []);
-    checkReachability(participant, [...movesOf(reactions), ...commands], reactions.service, faults);
+    const moves = [...movesOf(reactions), ...commands];
+    checkReachability(participant, moves, reactions.service, faults);
+    checkCompensations(moves, reactions.service, faults);
   }
   events.reportUnannounced();
   faults.throwIfAny();

@@ -58,6 +58,7 @@ function readEvent(message: DescMessage): EventContract | undefined {
     service: name.service,
     aggregate: option.aggregate,
     key,
+    public: option.public,
     subjectPrefix: `evt.${name.service}.${option.aggregate}.${message.name}.v${name.major}`,
   };
 }

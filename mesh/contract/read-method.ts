@@ -65,8 +65,12 @@ function readCommand(
     faults.add(method, `this service takes no part in saga "${option.saga}"`, "name the saga of its participant");
     return undefined;
   }
-  if (option.parkedIn.length > 0 || option.fanOut) {
-    faults.add(method, "a command can neither be parked nor fan out", "use moves and ignored_in");
+  if (option.parkedIn.length > 0 || option.fanOut || option.critical) {
+    faults.add(
+      method,
+      "a command can neither be parked nor fan out, nor is it a critical delivery",
+      "use moves and ignored_in",
+    );
   }
   const moves = readMoves(option.moves, { method, participant, events, faults });
   const ignoredIn = readStates(option.ignoredIn, { method, participant, faults });

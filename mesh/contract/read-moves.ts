@@ -1,5 +1,5 @@
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { Move } from "#gen/heddle/v1/saga_pb.ts";
+import { type Move, StepClass } from "#gen/heddle/v1/saga_pb.ts";
 import type { MoveContract, ParticipantContract } from "./contract.ts";
 import type { EventIndex } from "./event-index.ts";
 import type { Faults } from "./faults.ts";
@@ -41,6 +41,20 @@ export function readMoves(moves: readonly Move[], context: MoveContext): MoveCon
     }
     taken.add(step);
     const emits = move.emits ? events.find(move.emits, method) : undefined;
-    return move.emits && !emits ? [] : [{ from: move.from, to: move.to, emits }];
+    return move.emits && !emits ? [] : [{ from: move.from, to: move.to, emits, ...readUndoing(move, context) }];
   });
+}
+
+/** Reads what a move means for the undoing of the saga. */
+function readUndoing(move: Move, { method, participant, faults }: StateContext) {
+  const compensation = move.class === StepClass.COMPENSATION;
+  if (move.compensates && !compensation) {
+    faults.add(method, "a move compensates without being a compensation", "give it STEP_CLASS_COMPENSATION");
+  }
+  const [compensates = ""] = readStates([move.compensates || move.from], { method, participant, faults });
+  for (const counter of move.takes.filter((name) => move.gives.includes(name))) {
+    faults.add(method, `a move both takes and gives "${counter}"`, "drop both");
+  }
+  const { takes, gives } = move;
+  return { stepClass: move.class, compensates: compensation ? compensates : "", takes, gives };
 }

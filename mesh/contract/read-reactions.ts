@@ -74,10 +74,13 @@ function readEventReaction(method: DescMethod, around: Surroundings): EventReact
   }
   const option = getOption(method, onOption);
   if (option.saga) around.faults.add(method, "a reaction's saga is that of its service", "drop saga");
-  const states = { ...option, ...readReceptions(method, option, around) };
+  const states = readReceptions(method, option, around);
   const results = readResults(method, around.events, around.faults);
   checkResults({ method, moves: states.moves, results, fanOut: option.fanOut }, around.faults);
-  return { method, event, ...states, fanOut: option.fanOut, results };
+  if (option.critical && states.moves.length === 0) {
+    around.faults.add(method, "a delivery that moves nothing is not critical", "drop critical");
+  }
+  return { method, event, ...states, fanOut: option.fanOut, critical: option.critical, results };
 }
 
 function readTimer(method: DescMethod, around: Surroundings): TimerContract | undefined {

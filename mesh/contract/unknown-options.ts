@@ -10,13 +10,13 @@ import {
 import { error } from "#gen/heddle/v1/error_pb.ts";
 import { event, sensitive } from "#gen/heddle/v1/event_pb.ts";
 import { policy, server } from "#gen/heddle/v1/policy_pb.ts";
-import { effect, on, participant, timer } from "#gen/heddle/v1/saga_pb.ts";
+import { effect, on, participant, saga, timer } from "#gen/heddle/v1/saga_pb.ts";
 import type { Element, Faults } from "./faults.ts";
 
 /** Field numbers that Heddle's options use and may come to use. */
 const ours = { from: 50_800, to: 50_899 };
 const known = new Set(
-  [policy, on, event, sensitive, participant, timer, effect, error, server].map(({ number }) => number),
+  [policy, on, event, sensitive, participant, timer, effect, error, server, saga].map(({ number }) => number),
 );
 
 /**
@@ -52,12 +52,18 @@ function knownOptionsOf(element: Element) {
   }
   if (element.kind === "message") return hasOption(element, event) ? [getOption(element, event)] : [];
   if (element.kind === "service") return hasOption(element, participant) ? [getOption(element, participant)] : [];
+  if (element.kind === "file") return hasOption(element, saga) ? [getOption(element, saga)] : [];
   if (element.kind === "enum_value") return hasOption(element, error) ? [getOption(element, error)] : [];
   return [];
 }
 
 function elementsOf(file: DescFile): Element[] {
-  return [...file.services.flatMap(ofService), ...file.messages.flatMap(ofMessage), ...file.enums.flatMap(ofEnum)];
+  return [
+    file,
+    ...file.services.flatMap(ofService),
+    ...file.messages.flatMap(ofMessage),
+    ...file.enums.flatMap(ofEnum),
+  ];
 }
 
 function ofService(service: DescService): Element[] {

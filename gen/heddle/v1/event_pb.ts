@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file heddle/v1/event.proto.
  */
 export const file_heddle_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChVoZWRkbGUvdjEvZXZlbnQucHJvdG8SCWhlZGRsZS52MSInCgVFdmVudBIRCglhZ2dyZWdhdGUYASABKAkSCwoDa2V5GAIgASgJOkkKBWV2ZW50Eh8uZ29vZ2xlLnByb3RvYnVmLk1lc3NhZ2VPcHRpb25zGPOMAyABKAsyEC5oZWRkbGUudjEuRXZlbnRSBWV2ZW50Oj0KCXNlbnNpdGl2ZRIdLmdvb2dsZS5wcm90b2J1Zi5GaWVsZE9wdGlvbnMY9IwDIAEoCFIJc2Vuc2l0aXZlYgZwcm90bzM", [file_google_protobuf_descriptor]);
+  fileDesc("ChVoZWRkbGUvdjEvZXZlbnQucHJvdG8SCWhlZGRsZS52MSI3CgVFdmVudBIRCglhZ2dyZWdhdGUYASABKAkSCwoDa2V5GAIgASgJEg4KBnB1YmxpYxgDIAEoCDpJCgVldmVudBIfLmdvb2dsZS5wcm90b2J1Zi5NZXNzYWdlT3B0aW9ucxjzjAMgASgLMhAuaGVkZGxlLnYxLkV2ZW50UgVldmVudDo9CglzZW5zaXRpdmUSHS5nb29nbGUucHJvdG9idWYuRmllbGRPcHRpb25zGPSMAyABKAhSCXNlbnNpdGl2ZWIGcHJvdG8z", [file_google_protobuf_descriptor]);
 
 /**
  * What the mesh needs to know to publish an event.
@@ -33,6 +33,13 @@ export type Event = Message<"heddle.v1.Event"> & {
    * @generated from field: string key = 2;
    */
   key: string;
+
+  /**
+   * The event is also meant for consumers outside these contracts. Every other event needs a reaction.
+   *
+   * @generated from field: bool public = 3;
+   */
+  public: boolean;
 };
 
 /**

@@ -2,17 +2,131 @@
 // @generated from file heddle/v1/saga.proto (package heddle.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Duration, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
+import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Duration, FileOptions, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file heddle/v1/saga.proto.
  */
 export const file_heddle_v1_saga: GenFile = /*@__PURE__*/
-  fileDesc("ChRoZWRkbGUvdjEvc2FnYS5wcm90bxIJaGVkZGxlLnYxIjoKC1BhcnRpY2lwYW50EgwKBHNhZ2EYASABKAkSDgoGc3RhdGVzGAIgASgJEg0KBWZpbmFsGAMgAygJIi8KBE1vdmUSDAoEZnJvbRgBIAEoCRIKCgJ0bxgCIAEoCRINCgVlbWl0cxgDIAEoCSJqCgJPbhIMCgRzYWdhGAEgASgJEh4KBW1vdmVzGAIgAygLMg8uaGVkZGxlLnYxLk1vdmUSEgoKaWdub3JlZF9pbhgDIAMoCRIRCglwYXJrZWRfaW4YBCADKAkSDwoHZmFuX291dBgFIAEoCCJjCgVUaW1lchIQCghhcm1lZF9pbhgBIAEoCRIoCgVhZnRlchgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIeCgVtb3ZlcxgDIAMoCzIPLmhlZGRsZS52MS5Nb3ZlInkKBkVmZmVjdBIOCgZkdWVfaW4YASABKAkSHgoFbW92ZXMYAiADKAsyDy5oZWRkbGUudjEuTW92ZRISCgppZ25vcmVkX2luGAMgAygJEisKCGRlYWRsaW5lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIhkKClRpbWVyRmlyZWQSCwoDa2V5GAEgASgJIikKCUVmZmVjdER1ZRILCgNrZXkYASABKAkSDwoHYXR0ZW1wdBgCIAEoBTpbCgtwYXJ0aWNpcGFudBIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxj1jAMgASgLMhYuaGVkZGxlLnYxLlBhcnRpY2lwYW50UgtwYXJ0aWNpcGFudDo/CgJvbhIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGPKMAyABKAsyDS5oZWRkbGUudjEuT25SAm9uOkgKBXRpbWVyEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY9owDIAEoCzIQLmhlZGRsZS52MS5UaW1lclIFdGltZXI6SwoGZWZmZWN0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY94wDIAEoCzIRLmhlZGRsZS52MS5FZmZlY3RSBmVmZmVjdGIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("ChRoZWRkbGUvdjEvc2FnYS5wcm90bxIJaGVkZGxlLnYxIo4BCgRTYWdhEgwKBG5hbWUYASABKAkSDwoHZGVjaWRlchgCIAEoCRIfCgZhbHdheXMYAyADKAsyDy5oZWRkbGUudjEuUnVsZRIgCgdhdF9yZXN0GAQgAygLMg8uaGVkZGxlLnYxLlJ1bGUSJAoIY291bnRlcnMYBSADKAsyEi5oZWRkbGUudjEuQ291bnRlciIhCgRSdWxlEgwKBG5hbWUYASABKAkSCwoDY2VsGAIgASgJIkkKB0NvdW50ZXISDAoEbmFtZRgBIAEoCRIPCgdpbml0aWFsGAIgASgFEh8KBmFsd2F5cxgDIAMoCzIPLmhlZGRsZS52MS5SdWxlIjoKC1BhcnRpY2lwYW50EgwKBHNhZ2EYASABKAkSDgoGc3RhdGVzGAIgASgJEg0KBWZpbmFsGAMgAygJIocBCgRNb3ZlEgwKBGZyb20YASABKAkSCgoCdG8YAiABKAkSDQoFZW1pdHMYAyABKAkSIwoFY2xhc3MYBCABKA4yFC5oZWRkbGUudjEuU3RlcENsYXNzEhMKC2NvbXBlbnNhdGVzGAUgASgJEg0KBXRha2VzGAYgAygJEg0KBWdpdmVzGAcgAygJInwKAk9uEgwKBHNhZ2EYASABKAkSHgoFbW92ZXMYAiADKAsyDy5oZWRkbGUudjEuTW92ZRISCgppZ25vcmVkX2luGAMgAygJEhEKCXBhcmtlZF9pbhgEIAMoCRIPCgdmYW5fb3V0GAUgASgIEhAKCGNyaXRpY2FsGAYgASgIImMKBVRpbWVyEhAKCGFybWVkX2luGAEgASgJEigKBWFmdGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEh4KBW1vdmVzGAMgAygLMg8uaGVkZGxlLnYxLk1vdmUieQoGRWZmZWN0Eg4KBmR1ZV9pbhgBIAEoCRIeCgVtb3ZlcxgCIAMoCzIPLmhlZGRsZS52MS5Nb3ZlEhIKCmlnbm9yZWRfaW4YAyADKAkSKwoIZGVhZGxpbmUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iGQoKVGltZXJGaXJlZBILCgNrZXkYASABKAkiKQoJRWZmZWN0RHVlEgsKA2tleRgBIAEoCRIPCgdhdHRlbXB0GAIgASgFKqkBCglTdGVwQ2xhc3MSGgoWU1RFUF9DTEFTU19VTlNQRUNJRklFRBAAEhwKGFNURVBfQ0xBU1NfQ09NUEVOU0FUQUJMRRABEhQKEFNURVBfQ0xBU1NfUElWT1QQAhIYChRTVEVQX0NMQVNTX1JFVFJJQUJMRRADEhsKF1NURVBfQ0xBU1NfQ09NUEVOU0FUSU9OEAQSFQoRU1RFUF9DTEFTU19SRUNPUkQQBTpDCgRzYWdhEhwuZ29vZ2xlLnByb3RvYnVmLkZpbGVPcHRpb25zGPqMAyABKAsyDy5oZWRkbGUudjEuU2FnYVIEc2FnYTpbCgtwYXJ0aWNpcGFudBIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxj1jAMgASgLMhYuaGVkZGxlLnYxLlBhcnRpY2lwYW50UgtwYXJ0aWNpcGFudDo/CgJvbhIeLmdvb2dsZS5wcm90b2J1Zi5NZXRob2RPcHRpb25zGPKMAyABKAsyDS5oZWRkbGUudjEuT25SAm9uOkgKBXRpbWVyEh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY9owDIAEoCzIQLmhlZGRsZS52MS5UaW1lclIFdGltZXI6SwoGZWZmZWN0Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY94wDIAEoCzIRLmhlZGRsZS52MS5FZmZlY3RSBmVmZmVjdGIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+
+/**
+ * What is said once about all participants of a saga.
+ *
+ * @generated from message heddle.v1.Saga
+ */
+export type Saga = Message<"heddle.v1.Saga"> & {
+  /**
+   * Name of the saga, as its participants give it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Service that alone decides how an instance ends, such as "shop.order".
+   *
+   * @generated from field: string decider = 2;
+   */
+  decider: string;
+
+  /**
+   * What holds in every state of every instance. Variables are the participants by the last part of their service's
+   * name ("order"); each holds the name of its state.
+   *
+   * @generated from field: repeated heddle.v1.Rule always = 3;
+   */
+  always: Rule[];
+
+  /**
+   * What holds besides where nothing is under way any more: the legal ends.
+   *
+   * @generated from field: repeated heddle.v1.Rule at_rest = 4;
+   */
+  atRest: Rule[];
+
+  /**
+   * What the instances share.
+   *
+   * @generated from field: repeated heddle.v1.Counter counters = 5;
+   */
+  counters: Counter[];
+};
+
+/**
+ * Describes the message heddle.v1.Saga.
+ * Use `create(SagaSchema)` to create a new message.
+ */
+export const SagaSchema: GenMessage<Saga> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_saga, 0);
+
+/**
+ * A named condition.
+ *
+ * @generated from message heddle.v1.Rule
+ */
+export type Rule = Message<"heddle.v1.Rule"> & {
+  /**
+   * The rule as a sentence, for reports.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * CEL expression of type bool.
+   *
+   * @generated from field: string cel = 2;
+   */
+  cel: string;
+};
+
+/**
+ * Describes the message heddle.v1.Rule.
+ * Use `create(RuleSchema)` to create a new message.
+ */
+export const RuleSchema: GenMessage<Rule> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_saga, 1);
+
+/**
+ * Something of which moves take and to which they give, one unit each.
+ *
+ * @generated from message heddle.v1.Counter
+ */
+export type Counter = Message<"heddle.v1.Counter"> & {
+  /**
+   * Name, as moves use it.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Units at the beginning of a proof: few, so that instances compete for them.
+   *
+   * @generated from field: int32 initial = 2;
+   */
+  initial: number;
+
+  /**
+   * What holds in every state of all instances together. Variables are the counter by its name, `initial`, and
+   * `sagas`: a list of maps from participant to state.
+   *
+   * @generated from field: repeated heddle.v1.Rule always = 3;
+   */
+  always: Rule[];
+};
+
+/**
+ * Describes the message heddle.v1.Counter.
+ * Use `create(CounterSchema)` to create a new message.
+ */
+export const CounterSchema: GenMessage<Counter> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_saga, 2);
 
 /**
  * A service's part in a saga. The mesh stores its state, one row for each saga instance.
@@ -48,7 +162,7 @@ export type Participant = Message<"heddle.v1.Participant"> & {
  * Use `create(ParticipantSchema)` to create a new message.
  */
 export const ParticipantSchema: GenMessage<Participant> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_saga, 0);
+  messageDesc(file_heddle_v1_saga, 3);
 
 /**
  * One step of a participant, taken in one transaction.
@@ -77,6 +191,34 @@ export type Move = Message<"heddle.v1.Move"> & {
    * @generated from field: string emits = 3;
    */
   emits: string;
+
+  /**
+   * What the step means for the undoing of the saga.
+   *
+   * @generated from field: heddle.v1.StepClass class = 4;
+   */
+  class: StepClass;
+
+  /**
+   * For a compensation: the state whose entry it undoes. Default `from`.
+   *
+   * @generated from field: string compensates = 5;
+   */
+  compensates: string;
+
+  /**
+   * Counters of the saga of which the step takes one unit. It can only be taken while there is one.
+   *
+   * @generated from field: repeated string takes = 6;
+   */
+  takes: string[];
+
+  /**
+   * Counters of the saga to which the step gives one unit.
+   *
+   * @generated from field: repeated string gives = 7;
+   */
+  gives: string[];
 };
 
 /**
@@ -84,7 +226,7 @@ export type Move = Message<"heddle.v1.Move"> & {
  * Use `create(MoveSchema)` to create a new message.
  */
 export const MoveSchema: GenMessage<Move> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_saga, 1);
+  messageDesc(file_heddle_v1_saga, 4);
 
 /**
  * How a reaction or a command meets each state. A state that is listed nowhere is a fault of the contract
@@ -127,6 +269,14 @@ export type On = Message<"heddle.v1.On"> & {
    * @generated from field: bool fan_out = 5;
    */
   fanOut: boolean;
+
+  /**
+   * The saga cannot end well without this delivery, whatever time does: it is never set aside silently.
+   * Computed by the proof, which refuses a contract that says otherwise.
+   *
+   * @generated from field: bool critical = 6;
+   */
+  critical: boolean;
 };
 
 /**
@@ -134,7 +284,7 @@ export type On = Message<"heddle.v1.On"> & {
  * Use `create(OnSchema)` to create a new message.
  */
 export const OnSchema: GenMessage<On> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_saga, 2);
+  messageDesc(file_heddle_v1_saga, 5);
 
 /**
  * A step that time takes. Armed in the transaction that enters its state, dropped when the state is left.
@@ -169,7 +319,7 @@ export type Timer = Message<"heddle.v1.Timer"> & {
  * Use `create(TimerSchema)` to create a new message.
  */
 export const TimerSchema: GenMessage<Timer> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_saga, 3);
+  messageDesc(file_heddle_v1_saga, 6);
 
 /**
  * A call to the outside world: the intent is committed by entering a state, the call is made with no
@@ -212,7 +362,7 @@ export type Effect = Message<"heddle.v1.Effect"> & {
  * Use `create(EffectSchema)` to create a new message.
  */
 export const EffectSchema: GenMessage<Effect> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_saga, 4);
+  messageDesc(file_heddle_v1_saga, 7);
 
 /**
  * A timer has reached its time.
@@ -233,7 +383,7 @@ export type TimerFired = Message<"heddle.v1.TimerFired"> & {
  * Use `create(TimerFiredSchema)` to create a new message.
  */
 export const TimerFiredSchema: GenMessage<TimerFired> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_saga, 5);
+  messageDesc(file_heddle_v1_saga, 8);
 
 /**
  * A call to the outside world is due.
@@ -261,7 +411,77 @@ export type EffectDue = Message<"heddle.v1.EffectDue"> & {
  * Use `create(EffectDueSchema)` to create a new message.
  */
 export const EffectDueSchema: GenMessage<EffectDue> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_saga, 6);
+  messageDesc(file_heddle_v1_saga, 9);
+
+/**
+ * What a step means for the undoing of a saga.
+ *
+ * @generated from enum heddle.v1.StepClass
+ */
+export const StepClass = {
+  /**
+   * Not said. Accepted at run time, refused by the proof.
+   *
+   * @generated from enum value: STEP_CLASS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Done before the decision; a compensation undoes it.
+   *
+   * @generated from enum value: STEP_CLASS_COMPENSATABLE = 1;
+   */
+  COMPENSATABLE: 1,
+
+  /**
+   * The decision: from here on everything goes forward. One participant takes it.
+   *
+   * @generated from enum value: STEP_CLASS_PIVOT = 2;
+   */
+  PIVOT: 2,
+
+  /**
+   * Repeated until it succeeds, never undone.
+   *
+   * @generated from enum value: STEP_CLASS_RETRIABLE = 3;
+   */
+  RETRIABLE: 3,
+
+  /**
+   * Undoes a compensatable step.
+   *
+   * @generated from enum value: STEP_CLASS_COMPENSATION = 4;
+   */
+  COMPENSATION: 4,
+
+  /**
+   * Only noted, with nothing to undo: a refusal, a tombstone.
+   *
+   * @generated from enum value: STEP_CLASS_RECORD = 5;
+   */
+  RECORD: 5,
+} as const;
+
+/**
+ * What a step means for the undoing of a saga.
+ *
+ * @generated from enum heddle.v1.StepClass
+ */
+export type StepClass = (typeof StepClass)[keyof typeof StepClass] | UnknownEnum;
+
+/**
+ * Describes the enum heddle.v1.StepClass.
+ */
+export const StepClassSchema: GenEnum<StepClass> = /*@__PURE__*/
+  enumDesc(file_heddle_v1_saga, 0);
+
+/**
+ * A saga as a whole: who decides, and what must hold. `npm run verify` proves it from the participants' moves.
+ *
+ * @generated from extension: heddle.v1.Saga saga = 50810;
+ */
+export const saga: GenExtension<FileOptions, Saga> = /*@__PURE__*/
+  extDesc(file_heddle_v1_saga, 0);
 
 /**
  * The part that a service of reactions plays in a saga.
@@ -269,7 +489,7 @@ export const EffectDueSchema: GenMessage<EffectDue> = /*@__PURE__*/
  * @generated from extension: heddle.v1.Participant participant = 50805;
  */
 export const participant: GenExtension<ServiceOptions, Participant> = /*@__PURE__*/
-  extDesc(file_heddle_v1_saga, 0);
+  extDesc(file_heddle_v1_saga, 1);
 
 /**
  * What happens when the request arrives: the event that a reaction consumes, or the command that moves a saga.
@@ -277,7 +497,7 @@ export const participant: GenExtension<ServiceOptions, Participant> = /*@__PURE_
  * @generated from extension: heddle.v1.On on = 50802;
  */
 export const on: GenExtension<MethodOptions, On> = /*@__PURE__*/
-  extDesc(file_heddle_v1_saga, 1);
+  extDesc(file_heddle_v1_saga, 2);
 
 /**
  * The method runs when a timer fires. Its request is heddle.v1.TimerFired.
@@ -285,7 +505,7 @@ export const on: GenExtension<MethodOptions, On> = /*@__PURE__*/
  * @generated from extension: heddle.v1.Timer timer = 50806;
  */
 export const timer: GenExtension<MethodOptions, Timer> = /*@__PURE__*/
-  extDesc(file_heddle_v1_saga, 2);
+  extDesc(file_heddle_v1_saga, 3);
 
 /**
  * The method calls the outside world, outside any transaction. Its request is heddle.v1.EffectDue.
@@ -293,5 +513,5 @@ export const timer: GenExtension<MethodOptions, Timer> = /*@__PURE__*/
  * @generated from extension: heddle.v1.Effect effect = 50807;
  */
 export const effect: GenExtension<MethodOptions, Effect> = /*@__PURE__*/
-  extDesc(file_heddle_v1_saga, 3);
+  extDesc(file_heddle_v1_saga, 4);
 

@@ -11,7 +11,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file shop/shipping/v1/shipping_events.proto.
  */
 export const file_shop_shipping_v1_shipping_events: GenFile = /*@__PURE__*/
-  fileDesc("CiZzaG9wL3NoaXBwaW5nL3YxL3NoaXBwaW5nX2V2ZW50cy5wcm90bxIQc2hvcC5zaGlwcGluZy52MSJOCg9TaGlwbWVudENyZWF0ZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCToYmucYFAoIc2hpcG1lbnQSCG9yZGVyX2lkYgZwcm90bzM", [file_heddle_v1_event]);
+  fileDesc("CiZzaG9wL3NoaXBwaW5nL3YxL3NoaXBwaW5nX2V2ZW50cy5wcm90bxIQc2hvcC5zaGlwcGluZy52MSJQCg9TaGlwbWVudENyZWF0ZWQSEAoIb3JkZXJfaWQYASABKAkSDwoHdXNlcl9pZBgCIAEoCToamucYFgoIc2hpcG1lbnQSCG9yZGVyX2lkGAFiBnByb3RvMw", [file_heddle_v1_event]);
 
 /**
  * The items of an order are on their way to the customer: the end of the checkout.

@@ -1,0 +1,35 @@
+import type { DescFile, DescMessage, DescMethod, DescService } from "@bufbuild/protobuf";
+import type { Story } from "./story.ts";
+
+/** The kinds of things that a proof looks for. */
+export type Check =
+  | "unspecified reception"
+  | "illegal resting state"
+  | "violated rule"
+  | "endless announcements"
+  | "undone after the pivot"
+  | "unreachable state"
+  | "move never taken"
+  | "two arbiters"
+  | "pivot"
+  | "step without class"
+  | "timer without exit"
+  | "event without consumer"
+  | "event without announcer"
+  | "critical delivery"
+  | "declaration";
+
+/** An element of a contract that a finding points at. */
+export type Subject = DescFile | DescService | DescMethod | DescMessage;
+
+/** Something that is wrong with the contracts. */
+export interface Finding {
+  readonly check: Check;
+  /** What is wrong, in a sentence. */
+  readonly problem: string;
+  readonly element: Subject;
+  /** What to do about it. */
+  readonly mend: string;
+  /** The shortest way to it, for what exploring has found. */
+  readonly story?: Story | undefined;
+}

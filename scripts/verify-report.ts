@@ -1,0 +1,108 @@
+import type { Finding, Locate, Subject, System, Verdict } from "#mesh/verify";
+
+/** What a run of the verifier has to say. */
+export interface Report {
+  readonly system: System;
+  /** What concerns no single saga. */
+  readonly findings: readonly Finding[];
+  readonly verdicts: readonly Verdict[];
+  /** Sagas with old and new contracts side by side. */
+  readonly together: readonly Verdict[];
+  readonly locate: Locate;
+  readonly json: boolean;
+}
+
+/** Prints a report for people, or as one JSON document. */
+export function printReport(report: Report): void {
+  if (report.json) {
+    console.log(JSON.stringify(toJson(report), undefined, 2));
+    return;
+  }
+  for (const finding of report.findings) printFinding(finding, report.locate);
+  for (const verdict of report.verdicts) {
+    printVerdict(verdict, report.locate);
+    if (verdict.verdict === "proven") printProof(verdict);
+  }
+  for (const verdict of report.together) {
+    console.log("Old and new contracts side by side, each step taken by either:");
+    printVerdict(verdict, report.locate);
+  }
+  const events = report.system.contracts.reduce((sum, contract) => sum + contract.events.size, 0);
+  if (report.findings.length === 0)
+    console.log(`✓ all ${events} events have an announcer, and a consumer or are public`);
+}
+
+function printVerdict(verdict: Verdict, locate: Locate): void {
+  const { name, model, runs, findings } = verdict;
+  const sign = { proven: "✓", violated: "✗", "not exhausted": "?" }[verdict.verdict];
+  const people = model.participants.map(({ alias }) => alias).join(", ");
+  console.log(`${sign} saga ${name} (${people}): ${verdict.verdict}`);
+  for (const { sagas, states, ms, exhausted } of runs) {
+    const bound = exhausted ? "" : ", NOT EXHAUSTED: raise --max-states or --max-seconds";
+    console.log(`  ${sagas} at once: ${states} states in ${(ms / 1000).toFixed(2)} s${bound}`);
+  }
+  for (const finding of findings) printFinding(finding, locate);
+}
+
+function printProof(verdict: Verdict): void {
+  const { deliveries, withoutInbox } = verdict;
+  for (const property of propertiesOf(verdict)) console.log(`  proven: ${property}`);
+  const critical = deliveries
+    .filter((delivery) => delivery.critical)
+    .map(({ consumer, event }) => `${consumer}←${event}`);
+  console.log(`  critical deliveries: ${critical.join(", ") || "none"}`);
+  console.log(`  without the inbox ${withoutInbox.length} things would go wrong, so duplicates are taken in once`);
+}
+
+/** What is known of a proven saga. */
+export function propertiesOf({ model: { saga } }: Verdict): string[] {
+  const named = [...saga.always, ...saga.atRest, ...saga.counters.flatMap(({ always }) => always)];
+  return [
+    "every event and every result finds a declared reception, in any order and at any delay",
+    "every run comes to rest with all participants done",
+    ...named.map(({ name }) => name),
+    "nothing is undone after the pivot; every state and every move can come about",
+  ];
+}
+
+function printFinding({ check, problem, element, mend, story }: Finding, locate: Locate): void {
+  console.log(`✗ ${check}: ${problem}`);
+  console.log(`  at ${place(element, locate)}${mend ? `. Mend: ${mend}.` : ""}`);
+  if (!story) return;
+  for (const [index, line] of story.lines.entries()) console.log(`  ${String(index + 1).padStart(2)}. ${line}`);
+  console.log(`\n\`\`\`mermaid\n${story.mermaid}\n\`\`\`\n`);
+}
+
+function place(element: Subject, locate: Locate): string {
+  if (element.kind === "file") return locate({ typeName: "", file: element.name });
+  const typeName = element.kind === "rpc" ? `${element.parent.typeName}.${element.name}` : element.typeName;
+  const file = element.kind === "rpc" ? element.parent.file.name : element.file.name;
+  return `${locate({ typeName, file })} ${typeName}`;
+}
+
+function toJson({ findings, verdicts, together, locate }: Report) {
+  const plain = ({ element, ...finding }: Finding) => ({ ...finding, at: place(element, locate) });
+  return {
+    together: together.map(({ name, verdict, runs, findings: found }) => ({
+      name,
+      verdict,
+      runs,
+      findings: found.map(plain),
+    })),
+    findings: findings.map(plain),
+    sagas: verdicts.map((verdict) => ({
+      name: verdict.name,
+      verdict: verdict.verdict,
+      runs: verdict.runs,
+      findings: verdict.findings.map(plain),
+      deliveries: verdict.deliveries.map(({ consumer, event, critical, problems }) => ({
+        consumer,
+        event,
+        critical,
+        problems,
+      })),
+      proven: verdict.verdict === "proven" ? propertiesOf(verdict) : [],
+      withoutInbox: verdict.withoutInbox,
+    })),
+  };
+}

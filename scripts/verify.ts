@@ -1,0 +1,86 @@
+// `npm run verify`: proves the sagas that the contracts declare, or tells the shortest way in which one goes wrong.
+//   npm run verify -- --sagas 3 --max-states 5000000 --max-seconds 600 --json --write
+//   npm run verify -- --against main
+// Exit code 0: proven. 1: something is wrong. 2: the bounds on states or time were too small to know.
+// --against <commit> proves besides that instances of that commit's contracts and of these can run together, as during
+// a rolling deployment.
+// --write writes docs/sagas/*.md and docs/events.asyncapi.json, with --into <folder> below another folder.
+import { parseArgs } from "node:util";
+import { createFileRegistry } from "@bufbuild/protobuf";
+import { ContractError } from "#mesh/contract";
+import {
+  checkSystem,
+  readSystem,
+  type System,
+  type Thoroughness,
+  type Verdict,
+  verifySaga,
+  verifyTogether,
+} from "#mesh/verify";
+import { readImage } from "./read-image.ts";
+import { createLocator } from "./source-lines.ts";
+import { printReport } from "./verify-report.ts";
+import { writePages } from "./write-pages.ts";
+
+const { values } = parseArgs({
+  options: {
+    sagas: { type: "string", default: "2" },
+    "max-states": { type: "string", default: "5000000" },
+    "max-seconds": { type: "string", default: "600" },
+    against: { type: "string" },
+    json: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    into: { type: "string", default: "." },
+  },
+});
+
+function wholeNumber(name: "sagas" | "max-states" | "max-seconds"): number {
+  const number = Number(values[name]);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new RangeError(`--${name} is a whole number from 1 on, not "${values[name]}"`);
+}
+
+function progress(): Thoroughness["progress"] {
+  let last = performance.now();
+  return (sagas, states) => {
+    if (performance.now() - last < 2000) return;
+    last = performance.now();
+    console.error(`  ${sagas} at once: ${states} states …`);
+  };
+}
+
+/** Proves that the contracts of another commit can run beside these. Sagas that it does not have are new altogether. */
+async function verifyAgainst(now: System, thoroughness: Thoroughness): Promise<Verdict[]> {
+  if (values.against === undefined) return [];
+  const before = readSystem(createFileRegistry(await readImage(values.against)));
+  return now.sagas.map((saga) => verifyTogether(saga, { now, before }, thoroughness));
+}
+
+async function main(): Promise<number> {
+  const thoroughness = {
+    sagas: wholeNumber("sagas"),
+    maxStates: wholeNumber("max-states"),
+    maxSeconds: wholeNumber("max-seconds"),
+    progress: progress(),
+  };
+  const image = await readImage();
+  const locate = createLocator(image, "proto");
+  const system: System = readSystem(createFileRegistry(image));
+  const findings = checkSystem(system);
+  const verdicts = system.sagas.map((saga) => verifySaga(saga, system, { ...thoroughness, locate }));
+  const together = await verifyAgainst(system, { ...thoroughness, locate });
+  printReport({ system, findings, verdicts, together, locate, json: values.json });
+  const all = [...verdicts, ...together];
+  const proven = findings.length === 0 && all.every(({ verdict }) => verdict === "proven");
+  if (values.write && proven) writePages(values.into, system, verdicts);
+  if (proven) return 0;
+  return findings.length > 0 || all.some(({ verdict }) => verdict === "violated") ? 1 : 2;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof ContractError || error instanceof RangeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}
