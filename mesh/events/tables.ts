@@ -30,6 +30,8 @@ export const outbox = heddle.table("outbox", {
   createdAt: instant("created_at").notNull().defaultNow(),
   publishedAt: instant("published_at"),
   streamSeq: number("stream_seq"),
+  /** How often it was published anew because the stream had lost it. */
+  republished: integer("republished").notNull().default(0),
 });
 
 /** Every event that this service has taken in, once for each consumer. */

@@ -1,0 +1,94 @@
+import type { Lane } from "#mesh/db";
+import type { Logger } from "#mesh/telemetry";
+import type { Broker, StreamSpec, StreamTail } from "./broker.ts";
+import { createOutboxRecord, type OutboxRecord } from "./outbox-repair.ts";
+
+/** What of a broker a repair needs. */
+export type RepairBroker = Pick<Broker, "inspectStream" | "missingSequences" | "eventIdAt" | "rewindConsumers">;
+
+/** What a repair works with. */
+export interface RepairOptions {
+  readonly broker: RepairBroker;
+  readonly stream: StreamSpec;
+  /** The leader's connection. */
+  readonly lane: Lane;
+  readonly log: Logger;
+}
+
+/**
+ * Compares the stream with what the outbox holds for published, and lets the outbox publish again what the stream has
+ * lost: by a rollback to older data, by a deletion of the stream, or from its middle. The inbox of each consumer makes
+ * repetitions harmless.
+ *
+ * Run by the leader before it publishes: the stream then has no other writer. Each step may be repeated, so a crash
+ * between two of them leaves the rest to the next leader; the consumers come first, because the outbox would no
+ * longer tell that they are ahead.
+ */
+export async function repairStream({ broker, stream, lane, log }: RepairOptions): Promise<void> {
+  const { name } = stream;
+  const record = createOutboxRecord(lane, stream.maxAgeMs);
+  const tail = await broker.inspectStream(name);
+  const known = await record.knownCreation(name);
+  const recreated = known !== undefined && known !== tail.created;
+  // Positions of another stream mean nothing in this one, and its consumers are as new as it is.
+  const lastMatch = recreated ? 0 : await findLastMatch(broker, name, tail, record);
+  const rewound = await broker.rewindConsumers(name, recreated ? tail.lastSequence : lastMatch);
+  const behind = await record.unpublishAfter(lastMatch);
+  const missing = recreated ? 0 : await unpublishMissing(broker, name, tail, record);
+  if (known !== tail.created) {
+    await record.rememberCreation(name, tail.created);
+  }
+  if (rewound.length > 0 || behind > 0 || missing > 0) {
+    const about = { stream: name, recreated, lastSequence: tail.lastSequence, lastMatch, behind, missing, rewound };
+    log.error(about, "the stream had lost events: they are published again from the outbox");
+  }
+}
+
+/** The position up to which the stream holds what the outbox says; all of it where nothing is known to be wrong. */
+async function findLastMatch(
+  broker: RepairBroker,
+  stream: string,
+  { firstSequence, lastSequence }: StreamTail,
+  record: OutboxRecord,
+): Promise<number> {
+  const agedOut = firstSequence - 1;
+  let low = lastSequence;
+  let high = lastSequence + 1;
+  // First in growing steps: mostly the end is right.
+  for (let step = 1; low > agedOut && !(await matches(low)); step *= 2) {
+    high = low;
+    low = Math.max(agedOut, low - step);
+  }
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (await matches(middle)) {
+      low = middle;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+
+  /** Whether the last recorded event at or below a position is where it should be. A gap tells nothing. */
+  async function matches(position: number): Promise<boolean> {
+    const recorded = await record.lastUpTo(position);
+    if (recorded === undefined || recorded.sequence < firstSequence) {
+      return true;
+    }
+    const found = await broker.eventIdAt(stream, recorded.sequence);
+    return found === undefined ? await matches(recorded.sequence - 1) : found === recorded.eventId;
+  }
+}
+
+async function unpublishMissing(
+  broker: RepairBroker,
+  stream: string,
+  { firstSequence, lastSequence, messages }: StreamTail,
+  record: OutboxRecord,
+): Promise<number> {
+  if (messages === 0 || messages === lastSequence - firstSequence + 1) {
+    return 0;
+  }
+  const missing = await broker.missingSequences(stream);
+  return await record.unpublishAt(missing.filter((sequence) => sequence >= firstSequence));
+}
