@@ -15,6 +15,15 @@ export interface RepairOptions {
   readonly log: Logger;
 }
 
+/** A stream, and what the outbox says of it. */
+interface Compared {
+  readonly broker: RepairBroker;
+  readonly name: string;
+  readonly tail: StreamTail;
+  readonly record: OutboxRecord;
+  readonly log: Logger;
+}
+
 /**
  * Compares the stream with what the outbox holds for published, and lets the outbox publish again what the stream has
  * lost: by a rollback to older data, by a deletion of the stream, or from its middle. The inbox of each consumer makes
@@ -28,13 +37,14 @@ export async function repairStream({ broker, stream, lane, log }: RepairOptions)
   const { name } = stream;
   const record = createOutboxRecord(lane, stream.maxAgeMs);
   const tail = await broker.inspectStream(name);
+  const compared = { broker, name, tail, record, log };
   const known = await record.knownCreation(name);
   const recreated = known !== undefined && known !== tail.created;
   // Positions of another stream mean nothing in this one, and its consumers are as new as it is.
-  const lastMatch = recreated ? 0 : await findLastMatch(broker, name, tail, record);
+  const lastMatch = recreated ? 0 : await findLastMatch(compared);
   const rewound = await broker.rewindConsumers(name, recreated ? tail.lastSequence : lastMatch);
   const behind = await record.unpublishAfter(lastMatch);
-  const missing = recreated ? 0 : await unpublishMissing(broker, name, tail, record);
+  const missing = recreated ? 0 : await unpublishMissing(compared);
   if (known !== tail.created) {
     await record.rememberCreation(name, tail.created);
   }
@@ -45,12 +55,8 @@ export async function repairStream({ broker, stream, lane, log }: RepairOptions)
 }
 
 /** The position up to which the stream holds what the outbox says; all of it where nothing is known to be wrong. */
-async function findLastMatch(
-  broker: RepairBroker,
-  stream: string,
-  { firstSequence, lastSequence }: StreamTail,
-  record: OutboxRecord,
-): Promise<number> {
+async function findLastMatch({ broker, name, tail, record }: Compared): Promise<number> {
+  const { firstSequence, lastSequence } = tail;
   const agedOut = firstSequence - 1;
   let low = lastSequence;
   let high = lastSequence + 1;
@@ -75,20 +81,19 @@ async function findLastMatch(
     if (recorded === undefined || recorded.sequence < firstSequence) {
       return true;
     }
-    const found = await broker.eventIdAt(stream, recorded.sequence);
+    const found = await broker.eventIdAt(name, recorded.sequence);
     return found === undefined ? await matches(recorded.sequence - 1) : found === recorded.eventId;
   }
 }
 
-async function unpublishMissing(
-  broker: RepairBroker,
-  stream: string,
-  { firstSequence, lastSequence, messages }: StreamTail,
-  record: OutboxRecord,
-): Promise<number> {
+async function unpublishMissing({ broker, name, tail, record, log }: Compared): Promise<number> {
+  const { firstSequence, lastSequence, messages } = tail;
   if (messages === 0 || messages === lastSequence - firstSequence + 1) {
     return 0;
   }
-  const missing = await broker.missingSequences(stream);
+  const missing = await broker.missingSequences(name);
+  if (missing.length < lastSequence - firstSequence + 1 - messages) {
+    log.error({ stream: name, ...tail }, 'the stream has holes that it does not name: run "nats stream info" on it');
+  }
   return await record.unpublishAt(missing.filter((sequence) => sequence >= firstSequence));
 }
