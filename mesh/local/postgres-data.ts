@@ -77,22 +77,36 @@ function placeElsewhere(path: string): string {
   const shelf = publicFolder();
   deleteForgotten(shelf);
   const folder = mkdtempSync(join(shelf, "data-"));
-  writeFileSync(`${folder}.origin`, path);
+  writeFileSync(`${folder}.origin`, `${path}\n${process.pid}`);
   rmSync(folder, { recursive: true });
   return folder;
 }
 
-/** Deletes clusters whose link has been deleted: nothing can find them any more. */
+/**
+ * Deletes clusters whose link has been deleted: nothing can find them any more. One that is just being made has no link
+ * yet, so whoever makes it must be gone as well.
+ */
 function deleteForgotten(shelf: string): void {
   for (const name of readdirSync(shelf).filter((entry) => entry.endsWith(".origin"))) {
-    const origin = readFileSync(join(shelf, name), "utf8");
+    const [origin = "", maker = ""] = readIfThere(join(shelf, name)).split("\n");
     const folder = join(shelf, name.slice(0, -".origin".length));
     if (existsSync(origin) && realpathSync(origin) === folder) continue;
+    if (Number(maker) > 0 && isRunning(Number(maker))) continue;
     const pid = postmasterPid(folder);
     if (pid !== undefined && isRunning(pid)) continue;
     for (const leftover of [folder, `${folder}.new`, `${folder}.origin`]) {
-      rmSync(leftover, { recursive: true, force: true });
+      // Another start may be deleting the same.
+      rmSync(leftover, { recursive: true, force: true, maxRetries: 5 });
     }
+  }
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+    throw error;
   }
 }
 

@@ -122,3 +122,12 @@ test("a home that others cannot enter works for root too", async () => {
   await deletePostgresData(home);
   expect(existsSync(home)).toBe(false);
 });
+
+test("clusters that are made at the same time leave each other alone", async () => {
+  using folder = testFolder();
+  const homes = ["a", "b", "c"].map((name) => join(folder.path, name));
+  for (const home of homes) mkdirSync(home, { mode: 0o700 });
+  await Promise.all(homes.map((home) => withPostgres(home, write)));
+  expect(await Promise.all(homes.map((home) => withPostgres(home, read)))).toEqual([7, 7, 7]);
+  for (const home of homes) await deletePostgresData(home);
+});
