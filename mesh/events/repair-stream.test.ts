@@ -1,6 +1,7 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { sql } from "drizzle-orm";
+import { expect, test, vi } from "vitest";
 import { addStreamLike, consumersOf, deleteMessage, deleteStream } from "./nats/streams.fixture.ts";
 import {
   cancelled,
@@ -17,6 +18,7 @@ import {
 } from "./world.fixture.ts";
 
 const stream = "EVT_SHOP_ORDER";
+const slowly = { timeout: 60_000, interval: 50 };
 const keys = (prefix: string, n: number) => Array.from({ length: n }, (_, i) => `${prefix}${i + 1}`);
 
 async function announce(orders: TestService, ids: readonly string[]): Promise<void> {
@@ -43,7 +45,7 @@ async function whileStopped({ nats }: TestWorld, change: () => Promise<void>): P
 /** Copies the server's data, to be put back later: all of it, or one part. */
 async function copyData(world: TestWorld, part = ""): Promise<() => Promise<void>> {
   const folder = join(world.nats.storeFolder, part);
-  const copy = `${world.nats.storeFolder}-copy`;
+  const copy = `${world.nats.storeFolder}-copy-${part.replaceAll("/", "-")}`;
   await whileStopped(world, () => cp(folder, copy, { recursive: true }));
   return () =>
     whileStopped(world, async () => {
@@ -156,3 +158,39 @@ test("a stream that is right stays as it is", async () => {
     select sum(republished)::int as republished, max(stream_seq)::int as last from heddle.outbox`;
   expect(row).toEqual({ republished: 0, last: 7 });
 });
+
+test("a broker may fall back to older data under load, and again", async () => {
+  await using world = await testWorld();
+  const orders = await world.orders();
+  const inventory = await world.inventory(async ({ key }, tx) => {
+    // A primary key: a second effect would fail, and be seen as a dead letter.
+    await tx.execute(sql`insert into heddle.aggregate values ('effect', ${key}, 1)`);
+    return "done";
+  });
+  let over = false;
+  const announceOn = async (writer: number) => {
+    for (let n = 0; !over; n++) {
+      await orders.announce(placed(`${writer}-${n}`));
+    }
+  };
+  const writers = Promise.all([1, 2, 3].map(announceOn));
+  const progress = async (more: number) => {
+    const before = await count(inventory, "inbox");
+    await vi.waitFor(async () => expect(await count(inventory, "inbox")).toBeGreaterThan(before + more), slowly);
+  };
+  await progress(20);
+  const putBack = await copyData(world);
+  const putMessagesBack = await copyData(world, join("$G", "streams", stream, "msgs"));
+  await progress(100);
+  await putBack();
+  await progress(100);
+  await putMessagesBack();
+  await progress(50);
+  over = true;
+  await writers;
+  const announced = await count(orders, "outbox");
+  // What the broker had sent when it stopped comes again when its time for an acknowledgement is over: after 30 s.
+  await vi.waitFor(async () => expect(await count(inventory, "inbox", hasStatus("done"))).toBe(announced), slowly);
+  expect(await count(inventory, "aggregate", sql`aggregate = 'effect'`)).toBe(announced);
+  expect(await count(inventory, "dead_letter")).toBe(0);
+}, 120_000);

@@ -8,8 +8,8 @@ export interface ConsumeOptions {
   readonly durable: string;
   /** Most messages that are requested ahead. */
   readonly maxMessages: number;
-  /** Calls back at the next connection. Returns a function that ends it. */
-  readonly onReconnect: (callback: () => void) => () => void;
+  /** Calls back when the connection is lost. Returns a function that ends it. */
+  readonly onLost: (callback: () => void) => () => void;
 }
 
 /** Whether what was received may still be answered. */
@@ -25,7 +25,7 @@ interface Life {
  * What is not answered comes again, and the inbox knows it.
  */
 export async function consume(nats: NatsConnection, options: ConsumeOptions): Promise<Consumption> {
-  const { stream, durable, maxMessages, onReconnect } = options;
+  const { stream, durable, maxMessages, onLost } = options;
   const consumer = await nats.jetstream().consumers.get(stream, durable);
   const messages = await consumer.consume({
     max_messages: maxMessages,
@@ -35,7 +35,8 @@ export async function consume(nats: NatsConnection, options: ConsumeOptions): Pr
     abort_on_missing_resource: true,
   });
   const life: Life = { over: false };
-  const forget = onReconnect(() => {
+  // Left alone, the client would ask for messages again as soon as it is back.
+  const forget = onLost(() => {
     life.over = true;
     messages.stop();
   });

@@ -62,7 +62,7 @@ export function natsBroker(options: { url: string; name: string; log: Logger }):
         return await ensureConsumer({ manager: await manager(nats), version, log: options.log }, consumer);
       }),
     consume: (stream, durable, maxMessages) =>
-      use((nats) => consume(nats, { stream, durable, maxMessages, onReconnect: connection.onConnect })),
+      use((nats) => consume(nats, { stream, durable, maxMessages, onLost: connection.onLost })),
     backlog: (stream, durable) =>
       use(async (nats) => (await (await manager(nats)).consumers.info(stream, durable)).num_pending),
     wake(service) {
