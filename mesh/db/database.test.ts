@@ -36,8 +36,9 @@ describe("start", () => {
     const databases = Array.from({ length: 4 }, () => create("race"));
     await Promise.all(databases.map((database) => database.start()));
     await databases[1]?.start();
-    const applied = await databases[0]?.orm.execute(sql`select hash from heddle.migrations_mesh_db`);
-    expect(applied).toHaveLength(1);
+    const applied = (await databases[0]?.orm.execute(sql`select hash from heddle.migrations_mesh_db`)) ?? [];
+    expect(applied.length).toBeGreaterThan(0);
+    expect(new Set(applied.map(({ hash }) => hash)).size).toBe(applied.length);
     await Promise.all(databases.map((database) => database.stop()));
   });
 

@@ -92,6 +92,17 @@ export interface Consumption extends AsyncIterable<IncomingMessage> {
   stop(): void;
 }
 
+/** A stream as it is now. */
+export interface StreamTail {
+  /** When it was created: another time is another stream. */
+  readonly created: string;
+  /** Oldest position that may hold a message; what was before has aged out. At least 1. */
+  readonly firstSequence: number;
+  /** Position of the newest message, 0 where there has never been one. */
+  readonly lastSequence: number;
+  readonly messages: number;
+}
+
 /**
  * The broker, as far as events need it. start() returns whether or not it is reachable; it is looked for until
  * stop(). Every operation throws BrokerFault, "away" while there is no connection.
@@ -104,6 +115,17 @@ export interface Broker extends Part {
   publish(message: OutgoingMessage): Promise<Acknowledgement>;
   /** Creates the stream if it is missing. Throws "drift" with the mend when it exists and differs. */
   ensureStream(stream: StreamSpec): Promise<void>;
+  /** Throws "no stream" when it is missing. */
+  inspectStream(stream: string): Promise<StreamTail>;
+  /** Positions between the first and the last message that hold none any more. */
+  missingSequences(stream: string): Promise<readonly number[]>;
+  /** The event id ("ce-id") of the message at a position; undefined where there is none. */
+  eventIdAt(stream: string, sequence: number): Promise<string | undefined>;
+  /**
+   * Makes durables that were delivered more than the stream holds up to `sequence` go on behind it, or where they had
+   * acknowledged everything, if that is earlier. Returns their names.
+   */
+  rewindConsumers(stream: string, sequence: number): Promise<readonly string[]>;
   /**
    * Creates the durable consumer if it is missing and returns its name. A consumer that had another filter is
    * succeeded where it stood. Throws "no stream" when the stream is missing and "drift" when the consumer differs.

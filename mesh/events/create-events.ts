@@ -3,12 +3,14 @@ import type { Database, Transaction } from "#mesh/db";
 import { group, type Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { createConsumers } from "./consumers.ts";
+import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
 import type { Receive } from "./delivery.ts";
 import { createKeyedQueue } from "./keyed-queue.ts";
 import { natsBroker } from "./nats/index.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
 import { releaseParked } from "./parked.ts";
 import { createParkedWorker } from "./parked-worker.ts";
+import { createPruner } from "./pruner.ts";
 import type { Reception } from "./reception.ts";
 import { createRelay } from "./relay.ts";
 import { type StreamSettings, streamSpec } from "./stream-names.ts";
@@ -25,6 +27,13 @@ export interface EventsOptions {
   readonly stream?: StreamSettings;
   /** An event whose handler fails this often becomes a dead letter. Default 8. */
   readonly maxDeliveries?: number;
+  /**
+   * Full names of events whose loss would leave a saga in an illegal state: they never become dead letters, but are
+   * tried for ever, at least every 60 s, with an error in the log once they have failed maxDeliveries times.
+   */
+  readonly critical?: ReadonlySet<string> | ((type: string) => boolean);
+  /** Clock by which old events are deleted: milliseconds since the epoch. Default Date.now; for tests. */
+  readonly now?: () => number;
   readonly log: Logger;
 }
 
@@ -48,6 +57,8 @@ export interface Events extends Part {
   readonly outbox: Outbox;
   /** Makes parked events of these keys due again, in the transaction that moves their saga on. */
   release(tx: Transaction, keys: readonly string[]): Promise<void>;
+  /** What this service could not take in; undefined where it takes nothing in. */
+  readonly deadLetters: DeadLetters | undefined;
   /** For readiness: a service that is not connected still serves. */
   status(): EventsStatus;
 }
@@ -67,11 +78,13 @@ export function createEvents(options: EventsOptions): Events {
   const relay = createRelay({ service: contract.name, database, broker, stream, log });
   const taking = receive && createTaking(options, receive, broker);
   const announces = contract.events.size > 0;
-  const parts = [broker, ...(announces ? [relay] : []), ...(taking?.parts ?? [])];
+  const pruner = createPruner({ database, maxAgeMs: stream.maxAgeMs, now: options.now ?? Date.now, log });
+  const parts = [broker, pruner, ...(announces ? [relay] : []), ...(taking?.parts ?? [])];
   const all = group("events", parts);
   return {
     name: "events",
     outbox: createOutbox({ contract, kick: relay.kick }),
+    deadLetters: taking?.deadLetters,
     release: (tx, keys) => releaseParked(tx, keys, () => taking?.kick()),
     status: () => ({
       connected: broker.connected,
@@ -85,11 +98,12 @@ export function createEvents(options: EventsOptions): Events {
 
 /** The parts that take events in. */
 function createTaking(options: EventsOptions, receive: Receive, broker: ReturnType<typeof natsBroker>) {
-  const { contract, database, log, maxDeliveries = 8 } = options;
+  const { contract, database, log, maxDeliveries = 8, critical = new Set<string>() } = options;
   const aborting = new AbortController();
   const reception: Reception = {
     consumer: contract.name,
     ...{ database, receive, log, maxDeliveries },
+    isCritical: typeof critical === "function" ? critical : (type) => critical.has(type),
     signal: aborting.signal,
   };
   const places = Math.max(1, database.poolSize - otherConnections);
@@ -102,6 +116,7 @@ function createTaking(options: EventsOptions, receive: Receive, broker: ReturnTy
   return {
     parts: [withDeadline(parkedWorker, aborting), withDeadline(consumers, aborting)],
     kick: parkedWorker.kick,
+    deadLetters: createDeadLetters({ reception, kick: parkedWorker.kick }),
     waitingFor: () => consumers.waitingFor,
   };
 }

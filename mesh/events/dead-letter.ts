@@ -1,7 +1,11 @@
 import { createHash } from "node:crypto";
 import { sql } from "drizzle-orm";
 import type { Transaction } from "#mesh/db";
+import type { Logger } from "#mesh/telemetry";
 import type { Delivery } from "./delivery.ts";
+import { retryDelayMs } from "./retry-delay.ts";
+
+const longestCriticalMs = 60_000;
 
 /** An event that is given up. */
 export interface DeadLetter {
@@ -16,11 +20,11 @@ export interface DeadLetter {
   readonly error: unknown;
 }
 
-/** Stores an event with all that a replay needs: the stream may forget it. */
-export async function insertDeadLetter(tx: Transaction, letter: DeadLetter): Promise<void> {
+/** Stores an event with all that a replay needs, and returns the letter's id: the stream may forget the event. */
+export async function insertDeadLetter(tx: Transaction, letter: DeadLetter): Promise<string> {
   const { consumer, delivery, stream, sequence, error } = letter;
   const message = errorText(error);
-  await tx.execute(sql`
+  const [row] = await tx.execute(sql`
     insert into heddle.dead_letter (
       event_id, consumer, key, type, subject, stream, stream_seq, headers, payload, deliveries, error, error_hash,
       first_seen
@@ -29,7 +33,24 @@ export async function insertDeadLetter(tx: Transaction, letter: DeadLetter): Pro
       ${sequence ?? null}, ${JSON.stringify(delivery.headers)}::jsonb, ${Buffer.from(delivery.payload)},
       ${delivery.deliveries}, ${message}, ${errorHash(message)}, ${delivery.time.toISOString()}
     )
+    on conflict (event_id, consumer) do update set
+      state = 'open', error = excluded.error, error_hash = excluded.error_hash, last_seen = now(),
+      deliveries = heddle.dead_letter.deliveries + excluded.deliveries
+    returning id
   `);
+  return String(row?.id);
+}
+
+/**
+ * Tells whoever is on call that an event cannot be taken in which must not be given up. Returns when it is tried
+ * again, in milliseconds: at most 60 s.
+ */
+export function tellCritical(log: Logger, delivery: Delivery, error: unknown): number {
+  const { eventId, type, key, deliveries } = delivery;
+  const delayMs = Math.min(retryDelayMs(deliveries), longestCriticalMs);
+  const about = { critical: true, eventId, type, key, deliveries, delayMs, err: error };
+  log.error(about, "a critical event cannot be taken in: it is tried until it can");
+  return delayMs;
 }
 
 /** The stack of an error, for who repairs it. */
@@ -38,7 +59,7 @@ export function errorText(error: unknown): string {
 }
 
 /** Says in which group an error belongs: its first line without ids, numbers and quoted values. */
-function errorHash(text: string): string {
+export function errorHash(text: string): string {
   const [first = ""] = text.split("\n");
   const shape = first.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}|"[^"]*"|\d+/g, "?");
   return createHash("sha256").update(shape).digest("hex").slice(0, 16);

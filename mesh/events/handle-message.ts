@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { isUnavailable } from "#mesh/db";
 import type { IncomingMessage } from "./broker.ts";
 import { readDelivery } from "./cloud-events.ts";
-import type { DeadLetter } from "./dead-letter.ts";
+import { type DeadLetter, tellCritical } from "./dead-letter.ts";
 import { type Delivery, PermanentError } from "./delivery.ts";
 import { buryNew, type Reception, takeIn } from "./reception.ts";
 import { retryDelayMs } from "./retry-delay.ts";
@@ -13,10 +13,10 @@ const outageDelayMs = 1_000;
 
 /** Takes a delivered event in and ends its message: with an acknowledgement, a retry, or as a dead letter. */
 export async function handleMessage(reception: Reception, message: IncomingMessage, delivery: Delivery): Promise<void> {
-  const { log, maxDeliveries } = reception;
+  const { log, maxDeliveries, isCritical } = reception;
   const { eventId, type, key, deliveries } = delivery;
   // Before the handler runs, since one that ends the process never gets to count its failure.
-  if (deliveries > maxDeliveries) {
+  if (deliveries > maxDeliveries && !isCritical(type)) {
     const error = new Error(`delivered ${deliveries} times, and the process ended or lost it each time`);
     return await bury(reception, message, { ...letterOf(reception, message, delivery), error });
   }
@@ -25,7 +25,11 @@ export async function handleMessage(reception: Reception, message: IncomingMessa
     message.ack();
     log.debug({ eventId, type, key, outcome }, "took an event in");
   } catch (error) {
-    if (error instanceof PermanentError || (deliveries >= maxDeliveries && !isUnavailable(error))) {
+    const isFinal = error instanceof PermanentError || (deliveries >= maxDeliveries && !isUnavailable(error));
+    if (isFinal && isCritical(type)) {
+      return message.retry(tellCritical(log, delivery, error));
+    }
+    if (isFinal) {
       return await bury(reception, message, { ...letterOf(reception, message, delivery), error });
     }
     const delayMs = retryDelayMs(deliveries);

@@ -1,5 +1,7 @@
 import { sql } from "drizzle-orm";
 import type { Transaction } from "#mesh/db";
+import type { Delivery } from "./delivery.ts";
+import { streamOf } from "./stream-names.ts";
 
 /**
  * Records that a consumer has taken an event in. Returns false when it had already: the transaction must then change
@@ -19,7 +21,30 @@ export async function enterInbox(
   return entered.length > 0;
 }
 
-/** Changes what became of an event that is in the inbox. */
+/**
+ * Records a delivered event as taken in, and asks in the same round trip whether an earlier event of its producer and
+ * key is a dead letter or waits behind one.
+ */
+export async function enterDelivered(
+  tx: Transaction,
+  delivery: Delivery,
+  consumer: string,
+): Promise<{ entered: boolean; blocked: boolean }> {
+  const isLane = sql`consumer = ${consumer} and stream = ${streamOf(delivery)} and key = ${delivery.key}`;
+  const [row] = await tx.execute(sql`
+    with entered as (
+      insert into heddle.inbox (event_id, consumer, status) values (${delivery.eventId}, ${consumer}, 'done')
+      on conflict do nothing
+      returning 1
+    )
+    select exists (select from entered) as entered,
+      exists (select from heddle.dead_letter where ${isLane} and state = 'open')
+        or exists (select from heddle.parked where ${isLane} and blocked_by is not null) as blocked
+  `);
+  return { entered: row?.entered === true, blocked: row?.blocked === true };
+}
+
+/** Changes what became of an event, from now on: the inbox keeps it as long as one that was just received. */
 export async function setInboxStatus(
   tx: Transaction,
   eventId: string,
@@ -27,6 +52,7 @@ export async function setInboxStatus(
   status: "done" | "parked" | "dead",
 ): Promise<void> {
   await tx.execute(sql`
-    update heddle.inbox set status = ${status} where event_id = ${eventId} and consumer = ${consumer}
+    insert into heddle.inbox (event_id, consumer, status) values (${eventId}, ${consumer}, ${status})
+    on conflict (event_id, consumer) do update set status = excluded.status, received_at = now()
   `);
 }

@@ -11,6 +11,8 @@ export type WaitingEvent = {
   readonly subject: string;
   readonly headers: Headers;
   readonly payload: Uint8Array;
+  /** How often it was published before and lost by the stream. */
+  readonly republished: number;
 };
 
 /** An event that is stored in the stream. */
@@ -31,7 +33,8 @@ export const batchSize = 500;
 export async function readWaiting(lane: Lane, skip: readonly string[]): Promise<WaitingEvent[]> {
   const skipping = skip.length === 0 ? "" : "and aggregate || ' ' || aggregate_id <> all($1::text[])";
   return await lane.query<WaitingEvent>(
-    `select id, event_id as "eventId", aggregate || ' ' || aggregate_id as key, type, subject, headers, payload
+    `select id, event_id as "eventId", aggregate || ' ' || aggregate_id as key, type, subject, headers, payload,
+      republished
     from heddle.outbox
     where published_at is null ${skipping}
     order by id

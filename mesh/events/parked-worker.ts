@@ -1,12 +1,13 @@
 import type { Part } from "#mesh/process";
+import { blockTail } from "./blocked-tail.ts";
 import { readDelivery } from "./cloud-events.ts";
-import { errorText, insertDeadLetter } from "./dead-letter.ts";
+import { errorText, insertDeadLetter, tellCritical } from "./dead-letter.ts";
 import { type Delivery, PermanentError } from "./delivery.ts";
 import { setInboxStatus } from "./inbox.ts";
 import { claimParked, deleteParked, type ParkedEvent, parkAgain, parkFailed } from "./parked.ts";
 import { logDeadLetter, type Reception, runReceive } from "./reception.ts";
 import { retryDelayMs } from "./retry-delay.ts";
-import { streamName } from "./stream-names.ts";
+import { streamOf } from "./stream-names.ts";
 import { createWakeUp } from "./wake-up.ts";
 
 /** Tries parked events again when they are due. */
@@ -103,7 +104,13 @@ async function noteFailure(
   const { consumer, database, log, maxDeliveries } = reception;
   const failures = event.failures + 1;
   const { eventId, type, key } = delivery;
-  if (!(error instanceof PermanentError) && failures < maxDeliveries) {
+  const isFinal = error instanceof PermanentError || failures >= maxDeliveries;
+  if (isFinal && reception.isCritical(type)) {
+    const delayMs = tellCritical(log, { ...delivery, deliveries: failures }, error);
+    await database.transaction((tx) => parkFailed(tx, event.id, delayMs, errorText(error)));
+    return;
+  }
+  if (!isFinal) {
     const delayMs = retryDelayMs(failures);
     await database.transaction((tx) => parkFailed(tx, event.id, delayMs, errorText(error)));
     log.warn({ eventId, type, key, failures, delayMs, err: error }, "could not take a parked event in, trying again");
@@ -111,11 +118,12 @@ async function noteFailure(
   }
   const letter = {
     ...{ consumer, delivery: { ...delivery, deliveries: failures }, error },
-    ...{ stream: streamName(delivery.headers["ce-source"] ?? ""), sequence: undefined },
+    ...{ stream: streamOf(delivery), sequence: undefined },
   };
   await database.transaction(async (tx) => {
-    await insertDeadLetter(tx, letter);
+    // First, since it waits for whoever is about to park an event behind this one.
     await deleteParked(tx, event.id);
+    await blockTail(tx, letter, await insertDeadLetter(tx, letter));
     await setInboxStatus(tx, eventId, consumer, "dead");
   });
   logDeadLetter(log, letter);

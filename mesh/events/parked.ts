@@ -1,6 +1,7 @@
 import { sql } from "drizzle-orm";
 import { afterCommit, type Transaction } from "#mesh/db";
 import type { Delivery } from "./delivery.ts";
+import { streamOf } from "./stream-names.ts";
 
 /** An event that waits, read and locked by whoever tries it again. */
 export interface ParkedEvent {
@@ -22,10 +23,10 @@ const longestRetryMs = 600_000;
 export async function park(tx: Transaction, consumer: string, delivery: Delivery): Promise<void> {
   const { eventId, key, type, subject, headers, payload } = delivery;
   await tx.execute(sql`
-    insert into heddle.parked (event_id, consumer, key, type, subject, headers, payload, due_at)
+    insert into heddle.parked (event_id, consumer, key, type, subject, headers, payload, stream, due_at)
     values (
       ${eventId}, ${consumer}, ${key}, ${type}, ${subject}, ${JSON.stringify(headers)}::jsonb,
-      ${Buffer.from(payload)}, ${dueIn(firstRetryMs)}
+      ${Buffer.from(payload)}, ${streamOf(delivery)}, ${dueIn(firstRetryMs)}
     )
   `);
 }
@@ -44,7 +45,7 @@ export async function releaseParked(tx: Transaction, keys: readonly string[], ki
     update heddle.parked set due_at = now()
     where id in (
       select id from heddle.parked
-      where key = any(${sql.param([...keys])}::text[]) and due_at > now()
+      where key = any(${sql.param([...keys])}::text[]) and due_at > now() and blocked_by is null
       for update skip locked
     )
     returning 1
@@ -63,13 +64,20 @@ export async function claimParked(tx: Transaction, consumer: string): Promise<Pa
     where consumer = ${consumer} and due_at <= now() and not exists (
       select from heddle.parked as earlier
       where earlier.consumer = first.consumer and earlier.key = first.key and earlier.id < first.id
-        and earlier.due_at <= now()
+        and (earlier.due_at <= now() or ${isTailOf("earlier", "first")})
     )
     order by id
     limit 1
     for update skip locked
   `);
   return row;
+}
+
+/** Behind a dead letter each event waits for the one before it, however long that takes. */
+function isTailOf(earlier: string, later: string) {
+  return sql.raw(
+    `${earlier}.blocked_by is not null and ${later}.blocked_by is not null and ${earlier}.stream = ${later}.stream`,
+  );
 }
 
 /** Ends an event's wait. */
@@ -80,7 +88,9 @@ export async function deleteParked(tx: Transaction, id: string): Promise<void> {
 /** Keeps an event that was tried too early waiting. */
 export async function parkAgain(tx: Transaction, { id, attempts }: ParkedEvent): Promise<void> {
   const dueAt = dueIn(Math.min(firstRetryMs * 2 ** attempts, longestRetryMs));
-  await tx.execute(sql`update heddle.parked set attempts = attempts + 1, due_at = ${dueAt} where id = ${id}`);
+  await tx.execute(sql`
+    update heddle.parked set attempts = attempts + 1, due_at = ${dueAt}, blocked_by = null where id = ${id}
+  `);
 }
 
 /** Keeps an event whose handler failed waiting. */

@@ -5,7 +5,7 @@ import { publishBatch } from "./publish-batch.ts";
 
 const waiting = (id: string, key: string): WaitingEvent => ({
   ...{ id, eventId: `event-${id}`, key, type: "T", subject: `s.${key}` },
-  ...{ headers: {}, payload: new Uint8Array() },
+  ...{ headers: {}, payload: new Uint8Array(), republished: 0 },
 });
 
 /** The answers that no healthy server gives. */
@@ -27,6 +27,12 @@ test("sends an event that is acknowledged but not stored again under another id"
   const { published } = await publishBatch(broker, "S", [waiting("1", "a")]);
   expect(published).toEqual([{ id: "1", key: "a", sequence: 7 }]);
   expect(sent.map(({ messageId }) => messageId)).toEqual(["event-1", expect.stringMatching(/^event-1~/)]);
+});
+
+test("sends an event that the stream had lost under another id than before", async () => {
+  const { broker, sent } = answering(() => 7);
+  await publishBatch(broker, "S", [{ ...waiting("1", "a"), republished: 2 }]);
+  expect(sent.map(({ messageId }) => messageId)).toEqual(["event-1~r2"]);
 });
 
 test("takes an event that is never stored as a fault of the broker", async () => {

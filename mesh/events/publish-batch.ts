@@ -47,9 +47,11 @@ export async function publishBatch(
  * consumers tell events by ce-id alone.
  */
 async function publishEvent(broker: Pick<Broker, "publish">, stream: string, event: WaitingEvent): Promise<number> {
-  const { eventId, subject, headers, payload } = event;
+  const { eventId, subject, headers, payload, republished } = event;
+  // The broker may still know the id of a message that it has lost, and take the event for a repetition.
+  const firstId = republished === 0 ? eventId : `${eventId}~r${republished}`;
   for (let fresh = 0; fresh <= freshIds; fresh++) {
-    const messageId = fresh === 0 ? eventId : `${eventId}~${Date.now().toString(36)}${fresh}`;
+    const messageId = fresh === 0 ? firstId : `${eventId}~${Date.now().toString(36)}${fresh}`;
     const { sequence } = await broker.publish({ stream, subject, headers, payload, messageId });
     if (sequence > 0) {
       return sequence;

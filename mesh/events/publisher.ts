@@ -4,6 +4,7 @@ import { createBlockedKeys } from "./blocked-keys.ts";
 import { type Broker, BrokerFault, type StreamSpec } from "./broker.ts";
 import { batchSize, markPublished, readWaiting } from "./outbox-queue.ts";
 import { type BatchResult, publishBatch } from "./publish-batch.ts";
+import { repairStream } from "./repair-stream.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 
 /** Moves events from the outbox to the stream, batch by batch. */
@@ -17,12 +18,17 @@ export interface Publisher {
    * for the next one, in milliseconds. Throws when the database is away.
    */
   publishNext(lane: Lane): Promise<number>;
-  /** Stops waiting out a fault of the broker: it has just been connected. */
-  retryNow(): void;
+  /**
+   * Waits no fault out any longer, and compares the stream with the outbox before anything else is published: after a
+   * new connection or under a new leader the broker may hold older data than it did.
+   */
+  startOver(): void;
 }
 
 /** How often the outbox is looked at without a kick, in milliseconds. */
 const pollMs = 500;
+/** How often the stream is compared with the outbox, in milliseconds. */
+const repairMs = 600_000;
 /** Longest wait after a fault of the broker, in milliseconds. */
 const longestWaitMs = 10_000;
 
@@ -32,24 +38,48 @@ export function createPublisher(broker: Broker, stream: StreamSpec, log: Logger)
   let streamReady = false;
   let faultsInARow = 0;
   let waitUntil = 0;
+  let repairAt = 0;
+  /** The highest position that this leader has published to. */
+  let reached = 0;
 
   async function ensureStream(): Promise<void> {
     await broker.ensureStream(stream);
     streamReady = true;
   }
 
+  async function repair(lane: Lane): Promise<void> {
+    repairAt = Date.now() + repairMs;
+    reached = 0;
+    await ensureStream();
+    await repairStream({ broker, stream, lane, log });
+  }
+
   async function publishWaiting(lane: Lane): Promise<number> {
-    if (!streamReady) {
-      await ensureStream();
+    if (Date.now() >= repairAt) {
+      await repair(lane);
     }
     const events = await readWaiting(lane, blocked.current());
+    if (Date.now() >= repairAt) {
+      // A new connection since: nothing may be published before the stream was compared again.
+      return 0;
+    }
     const result = await publishBatch(broker, stream.name, events);
     if (result.published.length > 0) {
       await markPublished(lane, result.published);
       faultsInARow = 0;
+      noteSequences(result);
     }
     noteKeys(result);
     return events.length === batchSize && result.published.length > 0 ? 0 : pollMs;
+  }
+
+  /** Positions only grow: one that does not is a repetition, or else another stream has taken the place of ours. */
+  function noteSequences({ published }: BatchResult): void {
+    const sequences = published.map(({ sequence }) => sequence);
+    if (Math.min(...sequences) <= reached) {
+      repairAt = 0;
+    }
+    reached = Math.max(reached, ...sequences);
   }
 
   function noteKeys({ published, failed }: BatchResult): void {
@@ -70,6 +100,7 @@ export function createPublisher(broker: Broker, stream: StreamSpec, log: Logger)
     faultsInARow++;
     // Whatever happened, the stream may be gone: look again before publishing.
     streamReady = false;
+    repairAt = 0;
     const waitMs = fault.kind === "drift" ? longestWaitMs : Math.min(retryDelayMs(faultsInARow), longestWaitMs);
     waitUntil = Date.now() + waitMs;
     const level = fault.kind === "away" ? "warn" : "error";
@@ -82,8 +113,9 @@ export function createPublisher(broker: Broker, stream: StreamSpec, log: Logger)
       return streamReady;
     },
     ensureStream,
-    retryNow() {
+    startOver() {
       waitUntil = 0;
+      repairAt = 0;
     },
     async publishNext(lane) {
       const waitMs = waitUntil - Date.now();

@@ -1,10 +1,11 @@
 import type { Database, Transaction } from "#mesh/db";
 import { runInScope } from "#mesh/scope";
 import { childTrace, type Logger } from "#mesh/telemetry";
+import { parkBehindDeadLetter } from "./blocked-tail.ts";
 import { runCausedBy } from "./cause.ts";
 import { type DeadLetter, insertDeadLetter } from "./dead-letter.ts";
 import type { Delivery, Receive } from "./delivery.ts";
-import { enterInbox, setInboxStatus } from "./inbox.ts";
+import { enterDelivered, enterInbox, setInboxStatus } from "./inbox.ts";
 import { park } from "./parked.ts";
 
 /** What receptions have in common. */
@@ -17,6 +18,8 @@ export interface Reception {
   readonly signal: AbortSignal;
   /** An event that fails this often becomes a dead letter. */
   readonly maxDeliveries: number;
+  /** Types of events that never become dead letters: they are tried for ever. */
+  readonly isCritical: (type: string) => boolean;
   readonly log: Logger;
 }
 
@@ -24,8 +27,14 @@ export interface Reception {
 export async function takeIn(reception: Reception, delivery: Delivery): Promise<"done" | "parked" | "duplicate"> {
   const { consumer, database } = reception;
   return await database.transaction(async (tx) => {
-    if (!(await enterInbox(tx, delivery.eventId, consumer, "done"))) {
+    const { entered, blocked } = await enterDelivered(tx, delivery, consumer);
+    if (!entered) {
       return "duplicate";
+    }
+    if (blocked && (await parkBehindDeadLetter(tx, consumer, delivery))) {
+      await setInboxStatus(tx, delivery.eventId, consumer, "parked");
+      tellBlocked(reception, delivery);
+      return "parked";
     }
     const outcome = await runReceive(reception, delivery, tx);
     if (outcome === "parked") {
@@ -34,6 +43,15 @@ export async function takeIn(reception: Reception, delivery: Delivery): Promise<
     }
     return outcome;
   });
+}
+
+function tellBlocked({ log, isCritical }: Reception, { eventId, type, key }: Delivery): void {
+  const about = { eventId, type, key };
+  if (isCritical(type)) {
+    log.error({ ...about, critical: true }, "a critical event waits behind a dead letter of its key");
+  } else {
+    log.warn(about, "an event waits behind a dead letter of its key");
+  }
 }
 
 /** Runs the handler as a child of the event's trace, and as the cause of what it announces. */

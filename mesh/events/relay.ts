@@ -45,6 +45,7 @@ export function createRelay({ service, database, broker, stream, log }: RelayOpt
   async function lead({ lane, lost }: Leadership): Promise<void> {
     leading = true;
     told = undefined;
+    publisher.startOver();
     log.debug({ service }, "publishing the outbox");
     lost.addEventListener("abort", wakeUp.wake);
     while (!stopping && !lost.aborted) {
@@ -81,7 +82,7 @@ export function createRelay({ service, database, broker, stream, log }: RelayOpt
   }
 
   broker.onConnect(() => {
-    publisher.retryNow();
+    publisher.startOver();
     wakeUp.wake();
   });
   broker.onWake(service, () => {

@@ -19,6 +19,11 @@ export function streamName(service: string): string {
   return `EVT_${service.toUpperCase().replaceAll(".", "_")}`;
 }
 
+/** Name of the stream that an event comes from. */
+export function streamOf({ headers }: { readonly headers: Readonly<Record<string, string>> }): string {
+  return streamName(headers["ce-source"] ?? "");
+}
+
 /** The stream that a service feeds, and nobody else. */
 export function streamSpec(service: string, settings: StreamSettings = {}): StreamSpec {
   return {

@@ -30,6 +30,8 @@ export const outbox = heddle.table("outbox", {
   createdAt: instant("created_at").notNull().defaultNow(),
   publishedAt: instant("published_at"),
   streamSeq: number("stream_seq"),
+  /** How often it was published anew because the stream had lost it. */
+  republished: integer("republished").notNull().default(0),
 });
 
 /** Every event that this service has taken in, once for each consumer. */
@@ -54,6 +56,10 @@ export const parked = heddle.table("parked", {
   subject: text("subject").notNull(),
   headers: headers(),
   payload: bytes("payload").notNull(),
+  /** Stream of the producer; the events of one key that come from it wait for one another behind a dead letter. */
+  stream: text("stream").notNull().default(""),
+  /** The dead letter that the event waits for, or waited for first. Null for one that waits for its saga. */
+  blockedBy: number("blocked_by"),
   parkedAt: instant("parked_at").notNull().defaultNow(),
   /** When the event is tried again: at once after a release, else after 30 s and more. */
   dueAt: instant("due_at").notNull(),
@@ -83,4 +89,14 @@ export const deadLetter = heddle.table("dead_letter", {
   state: text("state", { enum: ["open", "replayed", "discarded"] })
     .notNull()
     .default("open"),
+});
+
+/** Who did what with a dead letter, and why. */
+export const deadLetterAudit = heddle.table("dead_letter_audit", {
+  id: identity(),
+  deadLetter: number("dead_letter").notNull(),
+  action: text("action", { enum: ["replayed", "replay failed", "discarded"] }).notNull(),
+  who: text("who").notNull(),
+  why: text("why").notNull(),
+  at: instant("at").notNull().defaultNow(),
 });

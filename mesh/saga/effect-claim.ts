@@ -1,7 +1,9 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Transaction } from "#mesh/db";
+import type { Cause } from "#mesh/events";
 import type { Engine } from "./engine.ts";
 import { effect } from "./schema.ts";
+import { readCause } from "./trace.ts";
 
 /** An attempt that this process has claimed. */
 export interface Claim {
@@ -11,6 +13,7 @@ export interface Claim {
   /** Number of the attempt, from 1. Whoever claims later has a higher one, which fences this one off. */
   readonly attempt: number;
   readonly traceparent: string | null;
+  readonly cause: Cause | null;
 }
 
 /** How much longer than a call's deadline it stays claimed, in milliseconds. */
@@ -27,13 +30,14 @@ export async function claimEffects(engine: Engine, limit: number): Promise<Claim
     update ${effect} set attempts = attempts + 1,
       due_at = now() + (${leases(engine)}::jsonb ->> name)::int * interval '1 millisecond'
     where id in (select id from claimed)
-    returning id, key, name, attempts as attempt, traceparent`);
-  return rows.map(({ id, key, name, attempt, traceparent }) => ({
+    returning id, key, name, attempts as attempt, traceparent, cause`);
+  return rows.map(({ id, key, name, attempt, traceparent, cause }) => ({
     id: Number(id),
     key: String(key),
     name: String(name),
     attempt: Number(attempt),
     traceparent: typeof traceparent === "string" ? traceparent : null,
+    cause: readCause(cause),
   }));
 }
 

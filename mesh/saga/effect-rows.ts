@@ -5,7 +5,7 @@ import type { Engine } from "./engine.ts";
 import type { Row } from "./participant-row.ts";
 import { pipelined } from "./pipelined.ts";
 import { effect } from "./schema.ts";
-import { currentTraceparent } from "./trace.ts";
+import { currentOrigin } from "./trace.ts";
 
 /**
  * Skips a call of the state that was left if it was never attempted, and makes the call of the new state due: at once,
@@ -22,9 +22,10 @@ export async function dueEffects(engine: Engine, row: Row, { from, to }: MoveCon
 }
 
 async function enterEffect({ tx, saga, key }: Row, { method }: EffectContract): Promise<void> {
+  const { traceparent, cause } = currentOrigin();
   await tx.execute(sql`
-    insert into ${effect} (saga, key, name, traceparent, status)
-    select ${saga}, ${key}, ${method.name}, ${currentTraceparent()}, case when exists (
+    insert into ${effect} (saga, key, name, traceparent, cause, status)
+    select ${saga}, ${key}, ${method.name}, ${traceparent}, ${cause && JSON.stringify(cause)}::jsonb, case when exists (
       select 1 from ${effect} where saga = ${saga} and key = ${key} and status in ('waiting', 'due')
     ) then 'waiting' else 'due' end`);
 }

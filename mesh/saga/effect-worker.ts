@@ -4,7 +4,6 @@ import type { EffectContract } from "#mesh/contract";
 import { afterCommit, type Transaction } from "#mesh/db";
 import { PermanentError, retryDelayMs } from "#mesh/events";
 import type { Part } from "#mesh/process";
-import { runInScope } from "#mesh/scope";
 import { type Claim, claimEffects, finishEffect, nextEffectMs, releaseEffect } from "./effect-claim.ts";
 import type { Engine } from "./engine.ts";
 import { type AnyOutcome, effectHandler } from "./handler-of.ts";
@@ -12,7 +11,7 @@ import { lockParticipant } from "./participant-row.ts";
 import { createPump } from "./pump.ts";
 import { rpcName } from "./reception.ts";
 import { readResult } from "./result.ts";
-import { laterScope } from "./trace.ts";
+import { runLater } from "./trace.ts";
 import { transition } from "./transition.ts";
 
 /** Failures from which on a call that still has no outcome is an error in the log. */
@@ -40,8 +39,7 @@ async function attempt(engine: Engine, claim: Claim, stop: AbortSignal): Promise
   if (!contract) throw new Error(`${engine.contract.name} declares no effect ${claim.name}`);
   const signal = AbortSignal.any([stop, AbortSignal.timeout(contract.deadlineMs)]);
   const deadline = Date.now() + contract.deadlineMs;
-  const scope = laterScope({ ...claim, signal, deadline, requestId: claim.key });
-  return runInScope(scope, async () => {
+  return runLater(claim, { signal, deadline }, async () => {
     try {
       const outcome = await call(engine, { claim, contract, signal });
       await complete(engine, { claim, contract, outcome });

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
-import { bigint, check, index, integer, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bigint, check, index, integer, jsonb, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import type { Cause } from "#mesh/events";
 
 /** The schema of the mesh's own tables. */
 export const heddle = pgSchema("heddle");
@@ -39,6 +40,8 @@ export const timer = heddle.table(
     error: text("error"),
     /** Trace of the step that armed the timer. */
     traceparent: text("traceparent"),
+    /** The event that the step took in, if it did: also the cause of what the timer announces. */
+    cause: jsonb("cause").$type<Cause>(),
     createdAt: moment("created_at").notNull().defaultNow(),
   },
   (table) => [
@@ -70,6 +73,8 @@ export const effect = heddle.table(
     error: text("error"),
     /** Trace of the step that made the call due. */
     traceparent: text("traceparent"),
+    /** The event that the step took in, if it did: also the cause of what the call's outcome announces. */
+    cause: jsonb("cause").$type<Cause>(),
     createdAt: moment("created_at").notNull().defaultNow(),
     finishedAt: moment("finished_at"),
   },

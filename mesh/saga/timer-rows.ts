@@ -6,7 +6,7 @@ import type { Row } from "./participant-row.ts";
 import { pipelined } from "./pipelined.ts";
 import { longestSleepMs } from "./pump.ts";
 import { timer } from "./schema.ts";
-import { currentTraceparent } from "./trace.ts";
+import { currentOrigin } from "./trace.ts";
 
 /** Drops the timers of the state that was left and arms those of the state that was entered. */
 export async function armTimers(engine: Engine, row: Row, { from, to }: MoveContract): Promise<void> {
@@ -29,7 +29,7 @@ async function dropTimers({ tx, saga, key }: Row, names: string[]): Promise<void
 }
 
 async function armTimer({ tx, saga, key }: Row, name: string, afterMs: number): Promise<void> {
-  const due = { dueAt: sql`now() + ${afterMs} * interval '1 millisecond'`, traceparent: currentTraceparent() };
+  const due = { dueAt: sql`now() + ${afterMs} * interval '1 millisecond'`, ...currentOrigin() };
   await tx
     .insert(timer)
     .values({ saga, key, name, ...due })

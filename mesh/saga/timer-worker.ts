@@ -5,19 +5,18 @@ import type { TimerContract } from "#mesh/contract";
 import type { Transaction } from "#mesh/db";
 import { retryDelayMs } from "#mesh/events";
 import type { Part } from "#mesh/process";
-import { runInScope } from "#mesh/scope";
 import type { Engine } from "./engine.ts";
 import { reactionHandler } from "./handler-of.ts";
 import { createPump, type Found } from "./pump.ts";
 import { readResult } from "./result.ts";
 import { participant, timer } from "./schema.ts";
-import { laterScope } from "./trace.ts";
+import { readCause, runLater } from "./trace.ts";
 import { transition } from "./transition.ts";
 
 /** When to look again while others hold all that is due, in milliseconds. */
 const heldMs = 250;
 
-type TimerRow = Pick<typeof timer.$inferSelect, "key" | "name" | "attempts" | "traceparent">;
+type TimerRow = Pick<typeof timer.$inferSelect, "key" | "name" | "attempts" | "traceparent" | "cause">;
 
 /** Makes the part that fires timers when they are due. Any number of replicas may run it. */
 export function createTimerWorker(engine: Engine): Part {
@@ -52,8 +51,7 @@ async function fireNext(engine: Engine, signal: AbortSignal): Promise<boolean> {
       claimed = await lockDue(engine, tx);
       if (!claimed) return false;
       const row = claimed;
-      const scope = laterScope({ ...row, signal, requestId: row.key });
-      await runInScope(scope, () => fire(engine, tx, row));
+      await runLater(row, { signal }, () => fire(engine, tx, row));
       return true;
     });
   } catch (error) {
@@ -67,7 +65,7 @@ async function fireNext(engine: Engine, signal: AbortSignal): Promise<boolean> {
 async function lockDue(engine: Engine, tx: Transaction): Promise<TimerRow | undefined> {
   const names = sql.param(timerNames(engine));
   const [row] = await tx.execute<Record<keyof TimerRow, unknown>>(sql`
-    select armed.key, armed.name, armed.attempts, armed.traceparent
+    select armed.key, armed.name, armed.attempts, armed.traceparent, armed.cause
     from ${timer} armed join ${participant} owner on owner.saga = armed.saga and owner.key = armed.key
     where armed.saga = ${engine.saga} and armed.name = any(${names}::text[]) and armed.due_at <= now()
     order by armed.due_at limit 1 for update of owner skip locked`);
@@ -77,6 +75,7 @@ async function lockDue(engine: Engine, tx: Transaction): Promise<TimerRow | unde
       name: String(row.name),
       attempts: Number(row.attempts),
       traceparent: typeof row.traceparent === "string" ? row.traceparent : null,
+      cause: readCause(row.cause),
     }
   );
 }

@@ -1,25 +1,47 @@
-import { currentScope, type Scope } from "#mesh/scope";
+import { type Cause, currentCause, runCausedBy } from "#mesh/events";
+import { currentScope, runInScope, type Scope } from "#mesh/scope";
 import { childTrace, formatTraceparent, newTrace, parseTraceparent } from "#mesh/telemetry";
 
-/** The traceparent of the work in hand, to be stored with what it will cause later; null outside a scope. */
-export function currentTraceparent(): string | null {
-  const trace = currentScope()?.trace;
-  return trace ? formatTraceparent(trace) : null;
+/** Where work comes from that was stored to be done later. */
+export interface Origin {
+  readonly key: string;
+  readonly traceparent: string | null;
+  readonly cause: Cause | null;
 }
 
-/** The scope of work that was caused earlier: it goes on in the trace of its cause. No end user stands behind it. */
-export function laterScope(cause: {
-  readonly traceparent: string | null;
-  readonly requestId: string;
+/** How long work may take. */
+export interface Limits {
   readonly signal: AbortSignal;
   readonly deadline?: number;
-}): Scope {
-  const parent = parseTraceparent(cause.traceparent);
+}
+
+/** Where the work in hand comes from, to be stored with what it will cause later. */
+export function currentOrigin(): Omit<Origin, "key"> {
+  const trace = currentScope()?.trace;
+  const cause = currentCause();
   return {
-    signal: cause.signal,
-    deadline: cause.deadline,
+    traceparent: trace ? formatTraceparent(trace) : null,
+    // Of a delivery its ids alone are the cause.
+    cause: cause ? { eventId: cause.eventId, correlationId: cause.correlationId } : null,
+  };
+}
+
+/** Runs work that was caused earlier, in the trace of its cause. No end user stands behind it. */
+export function runLater<T>({ key, traceparent, cause }: Origin, limits: Limits, work: () => T): T {
+  const parent = parseTraceparent(traceparent);
+  const scope: Scope = {
+    signal: limits.signal,
+    deadline: limits.deadline,
     trace: parent ? childTrace(parent) : newTrace(),
     authorization: undefined,
-    requestId: cause.requestId,
+    requestId: cause?.correlationId ?? key,
   };
+  return runInScope(scope, () => (cause ? runCausedBy(cause, work) : work()));
+}
+
+/** Reads a cause from a row. */
+export function readCause(value: unknown): Cause | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { eventId, correlationId } = value as Partial<Record<keyof Cause, unknown>>;
+  return typeof eventId === "string" && typeof correlationId === "string" ? { eventId, correlationId } : null;
 }

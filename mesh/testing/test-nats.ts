@@ -8,6 +8,8 @@ export interface TestNats extends AsyncDisposable {
   readonly url: string;
   /** The server itself, to stop and start it in the middle of a test. It keeps its port and its streams. */
   readonly server: LocalServer;
+  /** Where it keeps its streams: to be copied and put back while it is stopped. */
+  readonly storeFolder: string;
 }
 
 /** Starts an empty nats-server with JetStream on a free port. Use with `await using`. */
@@ -17,6 +19,8 @@ export async function testNats(): Promise<TestNats> {
   await server.start();
   return {
     server,
+    // nats-server adds a folder of its own to the one that it is given.
+    storeFolder: join(folder, "jetstream", "jetstream"),
     get url() {
       return server.url;
     },

@@ -10,6 +10,8 @@ export interface Connection {
   /** The connection as it is now. Throws BrokerFault "away" where there is none. */
   current(): NatsConnection;
   onConnect(callback: () => void): () => void;
+  /** Calls back whenever the connection is lost. Returns a function that ends it. */
+  onLost(callback: () => void): () => void;
   /** Tries once, then goes on in the background. */
   start(): Promise<void>;
   /** Sends what is waiting and closes. */
@@ -24,6 +26,7 @@ const drainTimeoutMs = 3_000;
 export function maintainConnection(options: { url: string; name: string; log: Logger }): Connection {
   const { log } = options;
   const callbacks = new Set<() => void>();
+  const lostCallbacks = new Set<() => void>();
   const stopping = new AbortController();
   let nats: NatsConnection | undefined;
   let connected = false;
@@ -31,10 +34,8 @@ export function maintainConnection(options: { url: string; name: string; log: Lo
 
   function setConnected(value: boolean): void {
     connected = value;
-    if (value) {
-      for (const callback of callbacks) {
-        callback();
-      }
+    for (const callback of value ? callbacks : lostCallbacks) {
+      callback();
     }
   }
 
@@ -101,6 +102,10 @@ export function maintainConnection(options: { url: string; name: string; log: Lo
     onConnect(callback) {
       callbacks.add(callback);
       return () => callbacks.delete(callback);
+    },
+    onLost(callback) {
+      lostCallbacks.add(callback);
+      return () => lostCallbacks.delete(callback);
     },
     async start() {
       maintained = maintain(await open());

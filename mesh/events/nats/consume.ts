@@ -2,13 +2,30 @@ import type { ConsumerMessages, JsMsg, NatsConnection } from "nats";
 import type { Consumption, IncomingMessage } from "../broker.ts";
 import { toBrokerFault } from "./broker-fault.ts";
 
-/** Starts pulling from a durable: at most `maxMessages` are requested ahead. */
-export async function consume(
-  nats: NatsConnection,
-  stream: string,
-  durable: string,
-  maxMessages: number,
-): Promise<Consumption> {
+/** What to pull, and how. */
+export interface ConsumeOptions {
+  readonly stream: string;
+  readonly durable: string;
+  /** Most messages that are requested ahead. */
+  readonly maxMessages: number;
+  /** Calls back when the connection is lost. Returns a function that ends it. */
+  readonly onLost: (callback: () => void) => () => void;
+}
+
+/** Whether what was received may still be answered. */
+interface Life {
+  over: boolean;
+}
+
+/**
+ * Starts pulling from a durable, until the connection is lost or the durable is gone.
+ *
+ * What was received before that is not answered any more: an answer names no more than a position in the stream, and
+ * after a repair the same position of the same durable may hold another event, which would then never be handled.
+ * What is not answered comes again, and the inbox knows it.
+ */
+export async function consume(nats: NatsConnection, options: ConsumeOptions): Promise<Consumption> {
+  const { stream, durable, maxMessages, onLost } = options;
   const consumer = await nats.jetstream().consumers.get(stream, durable);
   const messages = await consumer.consume({
     max_messages: maxMessages,
@@ -17,20 +34,38 @@ export async function consume(
     // Without it a consumer that was deleted is asked for messages for ever.
     abort_on_missing_resource: true,
   });
-  return { [Symbol.asyncIterator]: () => incoming(messages), stop: () => messages.stop() };
+  const life: Life = { over: false };
+  // Left alone, the client would ask for messages again as soon as it is back.
+  const forget = onLost(() => {
+    life.over = true;
+    messages.stop();
+  });
+  return { [Symbol.asyncIterator]: () => incoming(messages, life, forget), stop: () => messages.stop() };
 }
 
-async function* incoming(messages: ConsumerMessages): AsyncGenerator<IncomingMessage, void> {
+async function* incoming(
+  messages: ConsumerMessages,
+  life: Life,
+  forget: () => void,
+): AsyncGenerator<IncomingMessage, void> {
   try {
     for await (const message of messages) {
-      yield incomingMessage(message);
+      yield incomingMessage(message, life);
     }
   } catch (error) {
+    life.over = true;
     throw toBrokerFault(error);
+  } finally {
+    forget();
   }
 }
 
-function incomingMessage(message: JsMsg): IncomingMessage {
+function incomingMessage(message: JsMsg, life: Life): IncomingMessage {
+  const unlessOver = (answer: () => void) => {
+    if (!life.over) {
+      answer();
+    }
+  };
   const headers: Record<string, string> = {};
   for (const [name, [value]] of message.headers ?? []) {
     headers[name] = value ?? "";
@@ -42,10 +77,10 @@ function incomingMessage(message: JsMsg): IncomingMessage {
     headers,
     payload: message.data,
     deliveries: message.info.redeliveryCount,
-    ack: () => message.ack(),
-    retry: (delayMs) => message.nak(delayMs),
+    ack: () => unlessOver(() => message.ack()),
+    retry: (delayMs) => unlessOver(() => message.nak(delayMs)),
     // Without a reason: servers before 2.10.4 ignore one that carries any.
-    terminate: () => message.term(),
-    working: () => message.working(),
+    terminate: () => unlessOver(() => message.term()),
+    working: () => unlessOver(() => message.working()),
   };
 }

@@ -6,6 +6,8 @@ import { maintainConnection } from "./connection.ts";
 import { consume } from "./consume.ts";
 import { ensureConsumer } from "./ensure-consumer.ts";
 import { ensureStream } from "./ensure-stream.ts";
+import { eventIdAt, inspectStream, missingSequences } from "./inspect-stream.ts";
+import { rewindConsumers } from "./rewind-consumers.ts";
 
 /** How long the answer to a publication is waited for, in milliseconds. */
 const publishTimeoutMs = 5_000;
@@ -50,12 +52,17 @@ export function natsBroker(options: { url: string; name: string; log: Logger }):
     stop: () => connection.stop(),
     publish: (message) => use((nats) => publish(jetstreamOf(nats), message)),
     ensureStream: (stream) => use(async (nats) => ensureStream(await manager(nats), stream)),
+    inspectStream: (stream) => use(async (nats) => inspectStream(await manager(nats), stream)),
+    missingSequences: (stream) => use(async (nats) => missingSequences(await manager(nats), stream)),
+    eventIdAt: (stream, sequence) => use(async (nats) => eventIdAt(await manager(nats), stream, sequence)),
+    rewindConsumers: (stream, sequence) => use(async (nats) => rewindConsumers(await manager(nats), stream, sequence)),
     ensureConsumer: (consumer) =>
       use(async (nats) => {
         const version = nats.info?.version ?? "";
         return await ensureConsumer({ manager: await manager(nats), version, log: options.log }, consumer);
       }),
-    consume: (stream, durable, maxMessages) => use((nats) => consume(nats, stream, durable, maxMessages)),
+    consume: (stream, durable, maxMessages) =>
+      use((nats) => consume(nats, { stream, durable, maxMessages, onLost: connection.onLost })),
     backlog: (stream, durable) =>
       use(async (nats) => (await (await manager(nats)).consumers.info(stream, durable)).num_pending),
     wake(service) {

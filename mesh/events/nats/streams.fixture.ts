@@ -25,3 +25,19 @@ async function withManager<T>(url: string, work: (manager: JetStreamManager) => 
     await nats.close();
   }
 }
+
+/** Deletes one message from the middle of a stream, as a damaged store would: for tests. */
+export function deleteMessage(url: string, stream: string, sequence: number): Promise<void> {
+  return withManager(url, async (manager) => {
+    await manager.streams.deleteMessage(stream, sequence);
+  });
+}
+
+/** Puts an empty stream with the same settings in the place of one: for tests. */
+export function addStreamLike(url: string, stream: string): Promise<void> {
+  return withManager(url, async (manager) => {
+    const { config } = await manager.streams.info(stream);
+    await manager.streams.delete(stream);
+    await manager.streams.add(config);
+  });
+}

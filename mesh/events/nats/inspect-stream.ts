@@ -1,0 +1,40 @@
+import type { JetStreamManager } from "nats";
+import type { StreamTail } from "../broker.ts";
+import { apiErrorCode } from "./broker-fault.ts";
+
+const noMessage = 10037;
+
+/** Reads how far a stream reaches. */
+export async function inspectStream(manager: JetStreamManager, stream: string): Promise<StreamTail> {
+  const { created, state } = await manager.streams.info(stream);
+  return {
+    created: String(created),
+    // An empty stream that never held anything says 0.
+    firstSequence: Math.max(1, state.first_seq),
+    lastSequence: state.last_seq,
+    messages: state.messages,
+  };
+}
+
+/** Positions whose messages were deleted, or lost by a damaged store. */
+export async function missingSequences(manager: JetStreamManager, stream: string): Promise<readonly number[]> {
+  const { state } = await manager.streams.info(stream, { deleted_details: true });
+  return [...(state.deleted ?? []), ...(state.lost?.msgs ?? [])];
+}
+
+/** Reads which event a position holds. */
+export async function eventIdAt(
+  manager: JetStreamManager,
+  stream: string,
+  sequence: number,
+): Promise<string | undefined> {
+  try {
+    const message = await manager.streams.getMessage(stream, { seq: sequence });
+    return message.header.get("ce-id");
+  } catch (error) {
+    if (apiErrorCode(error) !== noMessage) {
+      throw error;
+    }
+    return undefined;
+  }
+}
