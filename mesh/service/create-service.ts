@@ -76,7 +76,9 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   });
   const saga = createSaga({ contract, database, log, ...(options.timers && { timers: options.timers }) });
   const stream = { replicas: config.streamReplicas, maxBytes: config.streamMaxBytes };
-  const events = createEvents({ contract, database, natsUrl: config.natsUrl, stream, receive: saga.receive, log });
+  const critical = criticalEvents(contract);
+  const { natsUrl } = config;
+  const events = createEvents({ contract, database, natsUrl, stream, critical, receive: saga.receive, log });
   saga.connect(events);
   const client = <S extends DescService>(service: S) =>
     createClient(service, channels.transport(config.addressOf(service)));
@@ -102,6 +104,12 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
       return server.address;
     },
   };
+}
+
+/** Events whose loss would leave a saga in a state that nothing mends: they are tried for ever, never set aside. */
+function criticalEvents({ reactions }: Contract): ReadonlySet<string> {
+  const critical = (reactions?.events ?? []).filter((reaction) => reaction.critical);
+  return new Set(critical.map(({ event }) => event.message.typeName));
 }
 
 function seeding(seed: () => Promise<void>): Part {
