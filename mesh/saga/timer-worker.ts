@@ -45,20 +45,19 @@ async function findDue(engine: Engine, limit: number, job: Found["jobs"][number]
 
 /** Fires one due timer. False when there was none that nobody else held. */
 async function fireNext(engine: Engine, signal: AbortSignal): Promise<boolean> {
-  let claimed: TimerRow | undefined;
-  try {
-    return await engine.database.transaction(async (tx) => {
-      claimed = await lockDue(engine, tx);
-      if (!claimed) return false;
-      const row = claimed;
+  return engine.database.transaction(async (tx) => {
+    const row = await lockDue(engine, tx);
+    if (!row) return false;
+    await tx.execute(sql`savepoint firing`);
+    try {
       await runLater(row, { signal }, () => fire(engine, tx, row));
-      return true;
-    });
-  } catch (error) {
-    if (!claimed) throw error;
-    await postpone(engine, claimed, error);
+    } catch (error) {
+      // The participant stays locked until the timer has its new time: nobody may find it due in between.
+      await tx.execute(sql`rollback to savepoint firing`);
+      await postpone(engine, tx, row, error);
+    }
     return true;
-  }
+  });
 }
 
 /** Locks the participant first, as every step does: two that lock in the same order cannot wait for each other. */
@@ -119,21 +118,21 @@ async function decide(engine: Engine, { tx, contract, key, state }: Firing) {
 }
 
 /** A timer is never given up: what it would end must not stay open. */
-async function postpone(engine: Engine, row: TimerRow, error: unknown): Promise<void> {
+async function postpone(engine: Engine, tx: Transaction, row: TimerRow, error: unknown): Promise<void> {
   const failures = row.attempts + 1;
   const waitMs = retryDelayMs(failures);
   engine.log.error(
     { err: error, saga: engine.saga, key: row.key, timer: row.name, failures },
     "timer failed, still trying",
   );
-  await engine.database.orm
+  await tx
     .update(timer)
     .set({
       attempts: failures,
       error: String(error),
       dueAt: sql`clock_timestamp() + ${waitMs} * interval '1 millisecond'`,
     })
-    .where(and(isTimer(engine, row), eq(timer.attempts, row.attempts)));
+    .where(isTimer(engine, row));
 }
 
 function isTimer({ saga }: Engine, { key, name }: TimerRow) {
