@@ -60,12 +60,12 @@ export async function showSaga(mesh: Mesh, key: string, options: { json?: true }
 /** `sagas why <key>` */
 export async function whySaga(mesh: Mesh, key: string): Promise<void> {
   const { answers, away } = await parts(mesh, key);
-  console.log(
-    why(
-      key,
-      answers.map(({ service, value }): Part => ({ service, ...value })),
-    ),
+  const said = why(
+    key,
+    answers.map(({ service, value }): Part => ({ service, ...value })),
   );
+  const silent = away.map(({ service }) => service).join(", ");
+  console.log(silent ? `Without ${silent}, which gave no answer: ${said}` : said);
   tellAway(away);
 }
 
