@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { runHeddle } from "./command-line.ts";
 import { type Customer, demoProduct, signIn } from "./customer.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
@@ -13,28 +13,19 @@ beforeAll(async () => {
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 
-/** Runs the command line against the shop and waits for its end. */
-async function heddle(args: readonly string[], variables: Record<string, string> = {}) {
+/** Runs the command line against the shop. */
+function heddle(args: readonly string[], variables: Record<string, string> = {}) {
   const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment"];
   const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
-  const env = { ...process.env, HEDDLE_ADMIN_PASSWORD: "heddle-admin", ...Object.fromEntries(addresses), ...variables };
-  const child = spawn(process.execPath, ["scripts/heddle.ts", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
-  const output = { out: "", err: "" };
-  child.stdout.on("data", (text) => {
-    output.out += text;
-  });
-  child.stderr.on("data", (text) => {
-    output.err += text;
-  });
-  const code = await new Promise((resolve) => child.once("close", resolve));
-  return { code, ...output };
+  return runHeddle(args, { HEDDLE_ADMIN_PASSWORD: "heddle-admin", ...Object.fromEntries(addresses), ...variables });
 }
 
 it("shows and explains an order that has come to its end", async () => {
   const { body } = await ada.order([{ productId: demoProduct(1), quantity: 1 }]);
   await ada.settled(body.id);
   await ada.payment(body.id, "PAYMENT_STATUS_CAPTURED");
-  await expect.poll(async () => (await heddle(["sagas", "why", body.id])).out).toContain("has come to its end");
+  const why = async () => (await heddle(["sagas", "why", body.id])).out;
+  await expect.poll(why, { timeout: 20_000 }).toContain("has come to its end");
   const shown = await heddle(["sagas", "show", body.id]);
   expect(shown).toMatchObject({ code: 0, err: "" });
   expect(shown.out).toMatch(/^shop\.order\s+CONFIRMED \(final\)/m);
