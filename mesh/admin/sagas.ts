@@ -47,16 +47,18 @@ export async function getSaga(
   key: string,
 ): Promise<MessageInitShape<typeof GetSagaResponseSchema>> {
   const { orm } = database;
-  const [row] = await orm.select().from(participant).where(eq(participant.key, key)).limit(1);
+  const instance = { saga: contract.participant?.saga ?? "", key };
+  const isInstance = and(eq(participant.saga, instance.saga), eq(participant.key, key));
+  const [row] = await orm.select().from(participant).where(isInstance);
   const parked = await parkedEvents(orm, contract, key);
   const letters = (await events.deadLetters?.list({ key })) ?? [];
   if (!row && parked.length === 0 && letters.length === 0) {
     throw new ConnectError(`${contract.name} has no part in a saga of ${key}`, Code.NotFound);
   }
   return {
-    participant: row ? participantMessage(row, contract) : notStarted(contract, key),
-    timers: await timers(orm, key),
-    effects: await openEffects(orm, key),
+    participant: row ? participantMessage(row, contract) : { ...instance, state: "NONE" },
+    timers: await timers(orm, instance),
+    effects: await openEffects(orm, instance),
     parked,
     deadLetters: letters.map(letterMessage),
   };
@@ -87,8 +89,4 @@ function participantMessage(row: Row, contract: Contract): MessageInitShape<type
     lastEventId: row.eventId ?? "",
     ...(updateTime && { updateTime }),
   };
-}
-
-function notStarted(contract: Contract, key: string): MessageInitShape<typeof ParticipantSchema> {
-  return { saga: contract.participant?.saga ?? "", key, state: "NONE" };
 }

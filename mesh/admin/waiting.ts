@@ -9,18 +9,26 @@ import { firstLine, timestampOf } from "./times.ts";
 
 type Orm = Database["orm"];
 
-/** Armed timers of a key, the next to fire first. */
-export async function timers(orm: Orm, key: string): Promise<MessageInitShape<typeof TimerSchema>[]> {
-  const rows = await orm.select().from(timer).where(eq(timer.key, key)).orderBy(timer.dueAt);
+/** One instance of a saga. */
+interface Instance {
+  readonly saga: string;
+  readonly key: string;
+}
+
+/** Armed timers of an instance, the next to fire first. */
+export async function timers(orm: Orm, { saga, key }: Instance): Promise<MessageInitShape<typeof TimerSchema>[]> {
+  const isArmed = and(eq(timer.saga, saga), eq(timer.key, key));
+  const rows = await orm.select().from(timer).where(isArmed).orderBy(timer.dueAt);
   return rows.map(({ name, dueAt, attempts, error }) => ({
     ...{ name, attempts, error: firstLine(error ?? "") },
     ...timeField("dueTime", dueAt),
   }));
 }
 
-/** Calls of a key that are not over, and those whose outcome nobody took. */
-export async function openEffects(orm: Orm, key: string): Promise<MessageInitShape<typeof EffectSchema>[]> {
-  const isOpen = and(eq(effect.key, key), inArray(effect.status, ["waiting", "due", "failed"]));
+/** Calls of an instance that are not over, and those whose outcome nobody took. */
+export async function openEffects(orm: Orm, { saga, key }: Instance): Promise<MessageInitShape<typeof EffectSchema>[]> {
+  const statuses = inArray(effect.status, ["waiting", "due", "failed"]);
+  const isOpen = and(eq(effect.saga, saga), eq(effect.key, key), statuses);
   const rows = await orm.select().from(effect).where(isOpen).orderBy(effect.id);
   return rows.map(({ name, status, attempts, error, dueAt, createdAt }) => ({
     ...{ name, status, attempts, error: firstLine(error ?? "") },
