@@ -5,7 +5,7 @@ import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import { ShippingService } from "#gen/shop/shipping/v1/shipping_service_pb.ts";
-import { readServiceConfig, type ServiceConfig, variablePrefix } from "#mesh/config";
+import { readServiceConfig, type ServiceConfig } from "#mesh/config";
 import { group, type Part, together } from "#mesh/process";
 import { readGatewayConfig } from "../gateway/config.ts";
 import { gateway } from "../gateway/gateway.ts";
@@ -18,6 +18,7 @@ import { orderService, readOrderSettings } from "../services/shop/order/service.
 import { paymentService, readPaymentSettings } from "../services/shop/payment/service.ts";
 import { paymentProvider, readProviderSettings } from "../services/shop/payment-provider/service.ts";
 import { shippingService } from "../services/shop/shipping/service.ts";
+import { neighbours } from "./neighbours.ts";
 
 /** The shop in one process. */
 export interface Shop extends Part {
@@ -52,28 +53,5 @@ export function shop(environment: NodeJS.ProcessEnv): Shop {
     get url() {
       return entrance.url;
     },
-  };
-}
-
-/** Addresses on this machine for every port that the environment changes. */
-function neighbours(env: NodeJS.ProcessEnv): Record<string, string> {
-  const addresses: Record<string, string> = {};
-  for (const service of [
-    IdentityService,
-    CatalogService,
-    InventoryService,
-    OrderService,
-    PaymentService,
-    ShippingService,
-  ]) {
-    const port = env[`${variablePrefix(service)}_PORT`];
-    if (port) addresses[`${variablePrefix(service)}_ADDRESS`] = `127.0.0.1:${port}`;
-  }
-  const { PLATFORM_IDENTITY_ADDRESS, ...rest } = addresses;
-  const provider = env.PAYMENT_PROVIDER_PORT;
-  return {
-    ...rest,
-    ...(PLATFORM_IDENTITY_ADDRESS && { PLATFORM_IDENTITY_ADDRESS, HEDDLE_IDENTITY_ADDRESS: PLATFORM_IDENTITY_ADDRESS }),
-    ...(provider && { PAYMENT_PROVIDER_URL: `http://127.0.0.1:${provider}` }),
   };
 }

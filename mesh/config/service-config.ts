@@ -98,7 +98,8 @@ export function variablePrefix(service: DescService): string {
   return service.file.proto.package.split(".").slice(0, 2).join("_").toUpperCase();
 }
 
-function addressOf(service: DescService, env: NodeJS.ProcessEnv): string {
+/** What ServiceConfig.addressOf says, for programs that are no service. Throws a ConfigurationError as it does. */
+export function addressOf(service: DescService, env: NodeJS.ProcessEnv = process.env): string {
   const name = `${variablePrefix(service)}_ADDRESS`;
   const port = defaultPort(service);
   const address = variable

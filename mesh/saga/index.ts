@@ -10,5 +10,5 @@ export type {
   ReactionHandlers,
 } from "./handlers.ts";
 export { sagaMigrations } from "./migrations.ts";
-export { participant } from "./schema.ts";
+export { effect, participant, timer } from "./schema.ts";
 export { stateValue } from "./state-value.ts";

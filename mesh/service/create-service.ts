@@ -1,6 +1,8 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
+import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
+import { adminHandlers } from "#mesh/admin";
 import type { ServiceConfig } from "#mesh/config";
 import { type Contract, type ContractSources, readContract } from "#mesh/contract";
 import { createDatabase, type Database, meshMigrations } from "#mesh/db";
@@ -57,13 +59,14 @@ export interface ServiceBody<Reactions extends DescService> {
 
 /**
  * Puts a service together from its contract: reads and checks the contract, connects outbox, reactions, timers and
- * effects to the database and the broker, and serves its rpcs with policy, validation and errors.
+ * effects to the database and the broker, and serves its rpcs with policy, validation and errors, and AdminService
+ * beside them.
  * Throws a ContractError when the contract is at odds with itself. start() throws a StartError when the database cannot
  * be reached or the port is taken; a broker that is away is waited for while calls are served.
  */
 export function createService<Reactions extends DescService>(options: ServiceOptions<Reactions>): Service {
   const { config } = options;
-  const contract = readContract(options);
+  const contract = readContract({ ...options, services: [...options.services, AdminService] });
   const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
   const identity = serviceIdentity(contract.name, config.meshSecret);
   const channels = createChannels((address) => createMeshTransport({ address, identity }));
@@ -90,7 +93,7 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
     host: config.host,
     port: config.port,
     contract,
-    services: body.handlers,
+    services: [...body.handlers, adminHandlers({ contract, database, events })],
     tokens: accessTokenVerifier(keys),
     identity,
     log,

@@ -1,0 +1,1 @@
+export { type AdminOptions, adminHandlers } from "./handlers.ts";

@@ -1,0 +1,102 @@
+// `npm run heddle -- …`: looks into a running shop for whoever is on call. See docs/operations.md.
+import { ConnectError } from "@connectrpc/connect";
+import { Command, InvalidArgumentError } from "commander";
+import { ConfigurationError } from "#mesh/config";
+import { CommandFault } from "./heddle/command-fault.ts";
+import { actOnLetters, listLetters, showLetter } from "./heddle/dead-letters.ts";
+import { type Mesh, openMesh } from "./heddle/mesh.ts";
+import { outboxStatus } from "./heddle/outbox.ts";
+import { listSagas, showSaga, whySaga } from "./heddle/sagas.ts";
+
+const program = new Command("heddle").description("Looks into a running shop for whoever is on call.");
+
+/** Runs a command on the signed-in mesh. */
+async function onMesh(work: (mesh: Mesh) => Promise<void>): Promise<void> {
+  using mesh = await openMesh();
+  await work(mesh);
+}
+
+function date(text: string): Date {
+  const parsed = new Date(text);
+  if (Number.isNaN(parsed.getTime())) throw new InvalidArgumentError("write a time such as 2026-01-31T12:00:00Z");
+  return parsed;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= 1000) return value;
+  throw new InvalidArgumentError("write a whole number from 1 to 1000");
+}
+
+function duration(text: string): number {
+  const [, value, unit = "s"] = /^(\d{1,9})(s|m|h|d)$/.exec(text) ?? [];
+  if (value === undefined) throw new InvalidArgumentError("write a duration such as 30s, 5m, 2h or 1d");
+  return Number(value) * { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit as "s" | "m" | "h" | "d"];
+}
+
+function filtered(command: Command): Command {
+  return command
+    .option("--type <name>", "full name of the event's message")
+    .option("--key <key>", "key of the saga, such as an order's id")
+    .option("--error <hash>", "hash of alike errors, as the list shows it")
+    .option("--since <time>", "failed last at this time or later", date);
+}
+
+const sagas = program.command("sagas").description("where sagas stand");
+sagas
+  .command("list")
+  .description("participants of all services")
+  .option("--saga <name>", "of this saga")
+  .option("--state <state>", "in this state, such as PENDING")
+  .option("--open", "only those in no final state")
+  .option("--older-than <duration>", "not moved for at least this long, such as 5m", duration)
+  .option("--limit <n>", "most entries of each service", wholeNumber, 100)
+  .option("--json", "print JSON")
+  .action((options) => onMesh((mesh) => listSagas(mesh, options)));
+sagas
+  .command("show <key>")
+  .description("every participant of one saga, and what each waits for")
+  .option("--json", "print JSON")
+  .action((key, options) => onMesh((mesh) => showSaga(mesh, key, options)));
+sagas
+  .command("why <key>")
+  .description("where one saga stands and what it waits for, in a sentence or two")
+  .action((key) => onMesh((mesh) => whySaga(mesh, key)));
+
+const letters = program.command("dead-letters").description("events that services could not take in");
+filtered(letters.command("list").description("counted by error, and one by one"))
+  .option("--limit <n>", "most entries of each service", wholeNumber, 100)
+  .option("--json", "print JSON")
+  .action((options) => onMesh((mesh) => listLetters(mesh, options)));
+letters
+  .command("show <letter>")
+  .description("one letter with error, headers, payload and audit")
+  .option("--json", "print JSON")
+  .action((letter, options) => onMesh((mesh) => showLetter(mesh, letter, options)));
+for (const act of ["replay", "discard"] as const) {
+  filtered(letters.command(`${act} [letters...]`))
+    .description(act === "replay" ? "run the handlers again" : "give letters up and let what waits behind them go on")
+    .requiredOption("--reason <text>", "why; kept in the audit")
+    .option("--all", "all that are open")
+    .option("--dry-run", "only say which letters are meant")
+    .action((names, options) => onMesh((mesh) => actOnLetters(mesh, act, names, options)));
+}
+
+const outbox = (name: string, description: string) =>
+  program
+    .command(name)
+    .description(description)
+    .command(name === "outbox" ? "status" : "backlog")
+    .description("what waits to be published, for every service")
+    .option("--json", "print JSON")
+    .action((options) => onMesh((mesh) => outboxStatus(mesh, options)));
+outbox("outbox", "events on their way out");
+outbox("events", "events between services");
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const known = error instanceof CommandFault || error instanceof ConfigurationError || error instanceof ConnectError;
+  console.error(known ? error.message : error);
+  process.exitCode = 1;
+}

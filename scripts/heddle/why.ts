@@ -1,0 +1,46 @@
+import type { GetSagaResponse } from "#gen/heddle/admin/v1/admin_service_pb.ts";
+import { ago, shortName, when } from "./table.ts";
+
+/** What one service says of a saga. */
+export type Part = { readonly service: string } & Pick<
+  GetSagaResponse,
+  "participant" | "timers" | "effects" | "parked" | "deadLetters"
+>;
+
+/** Where a saga stands and what it waits for since when, in a sentence or two. */
+export function why(key: string, parts: readonly Part[]): string {
+  if (parts.length === 0) return `Nothing is known of ${key} at the services that answered.`;
+  const states = parts.map(({ service, participant }) => `${service} ${participant?.state ?? "NONE"}`).join(", ");
+  const blocked = parts.flatMap((part) => obstacle(part) ?? []);
+  if (blocked.length > 0) return `${key} stands at ${states}. ${blocked.join(" ")}`;
+  const open = parts.filter(({ participant }) => !participant?.final);
+  if (open.length === 0) return `${key} has come to its end: ${states}. Nothing is waited for.`;
+  return `${key} stands at ${states}. ${open.map(nextEvent).join(" ")}`;
+}
+
+/** What keeps a participant from moving on, the worst first. */
+function obstacle({ service, deadLetters, effects, parked }: Part): string | undefined {
+  const [letter] = deadLetters;
+  if (letter) {
+    const { id, type, lastSeenTime, error } = letter;
+    const since = `since ${when(lastSeenTime)} (${ago(lastSeenTime)})`;
+    return `${service} waits ${since} for somebody to mend dead letter ${service}/${id}, ${shortName(type)}: ${error}.`;
+  }
+  const effect = effects.find(({ status }) => status === "failed") ?? effects[0];
+  if (effect) {
+    const { name, status, attempts, createTime, error } = effect;
+    const because = error ? `, last error: ${error}` : "";
+    const since = `since ${when(createTime)} (${ago(createTime)})`;
+    return `${service} waits ${since} for its call ${name} (${status}, attempts: ${attempts}${because}).`;
+  }
+  const [event] = parked;
+  if (!event) return undefined;
+  const since = `since ${when(event.parkTime)} (${ago(event.parkTime)})`;
+  return `At ${service} ${shortName(event.type)} waits ${since} for ${event.waitingFor}.`;
+}
+
+function nextEvent({ service, participant, timers: [timer] }: Part): string {
+  const since = `since ${when(participant?.updateTime)} (${ago(participant?.updateTime)})`;
+  const until = timer ? `, until its timer ${timer.name} fires at ${when(timer.dueTime)}` : "";
+  return `${service} waits ${since} for an event of another service${until}.`;
+}
