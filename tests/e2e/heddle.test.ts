@@ -15,7 +15,7 @@ afterAll(() => shop?.[Symbol.asyncDispose]());
 
 /** Runs the command line against the shop. */
 function heddle(args: readonly string[], variables: Record<string, string> = {}) {
-  const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment"];
+  const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"];
   const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
   return runHeddle(args, { HEDDLE_ADMIN_PASSWORD: "heddle-admin", ...Object.fromEntries(addresses), ...variables });
 }
