@@ -38,8 +38,12 @@ test("more than one batch of old rows is deleted", async () => {
   await using world = await testWorld();
   const orders = await world.orders();
   await insertOutbox(orders, 2 * pruneBatch + 1);
-  const { outbox } = await prune(orders.database, { outbox: inDays(1), inbox: inDays(1) });
-  expect(outbox).toBe(2 * pruneBatch + 1);
+  let deleted = 0;
+  // The service's own pruner, which begins with the start, may be at it: then this call leaves the work to it.
+  await waitFor(async () => {
+    deleted += (await prune(orders.database, { outbox: inDays(1), inbox: inDays(1) })).outbox;
+    expect(deleted).toBe(2 * pruneBatch + 1);
+  });
 });
 
 test("the inbox forgets what is done, but neither dead letters nor what was received late", async () => {
