@@ -84,7 +84,7 @@ async function complete(engine: Engine, attempt: Attempt & { readonly outcome: A
         ...readResult(contract.method, contract.results, outcome.result),
         value: undefined,
       });
-      const moved = await transition(engine, { tx, key: claim.key, reception, decide });
+      const moved = await transition(engine, { tx, key: claim.key, reception, cause: { by: "effect" }, decide });
       if (moved.outcome !== "illegal") return;
       throw new PermanentError(
         `${rpcName(contract.method)} has an outcome in the state ${moved.state} of ${engine.saga}/${claim.key}, in which it is neither allowed nor ignored. Declare what it does there.`,

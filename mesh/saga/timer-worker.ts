@@ -91,6 +91,7 @@ async function fire(engine: Engine, tx: Transaction, row: TimerRow): Promise<voi
     tx,
     key: row.key,
     reception: { ...contract, ignoredIn: [], parkedIn: [] },
+    cause: { by: "timer" },
     decide: (state) => decide(engine, { tx, contract, key: row.key, state }),
   });
   if (moved.outcome !== "moved") {
