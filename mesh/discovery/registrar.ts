@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { uuidv7 } from "uuidv7";
 import type { Bucket } from "#mesh/nats";
 import type { Part } from "#mesh/process";
@@ -9,11 +10,17 @@ import { type RegistryTimes, registryTimes } from "./registry.ts";
 /** What a process says of itself. */
 export type Registration = Omit<Instance, "id" | "state" | "load">;
 
-/** Keeps one instance registered, from its start to its stop. */
+/**
+ * Keeps one instance registered. It registers at its start, which belongs after that of the server. Its stop, which
+ * then comes before the server's, says that no new calls are wanted, and gives those who call a moment to hear it.
+ */
 export interface Registrar extends Part {
-  /** Says that no new calls are wanted. Resolves when the registry has it, or cannot be reached. */
-  drain(): Promise<void>;
+  /** Takes the instance out of the registry when it stops: the server's last calls have ended by then. */
+  readonly removal: Part;
 }
+
+/** How long those who call may take to hear that an instance is about to stop, in milliseconds. */
+const propagationMs = 100;
 
 /** Creates the part that registers an instance; `registration` is asked when it starts, since only then its port is known. */
 export function createRegistrar(
@@ -38,15 +45,18 @@ export function createRegistrar(
     return Math.round(utilization * 20) / 20;
   }
 
-  async function beat(): Promise<void> {
-    if (!own) return;
+  /** Returns whether the registry knows. */
+  async function beat(): Promise<boolean> {
+    if (!own) return false;
     const instance: Instance = { ...own, id, state, load: load() };
     try {
       await bucket.put(`${own.service}.${id}`, Buffer.from(JSON.stringify(instance)));
       told = false;
+      return true;
     } catch (error) {
       if (!told) log.warn({ error: String(error) }, "cannot register, trying again with every heartbeat");
       told = true;
+      return false;
     }
   }
 
@@ -58,14 +68,18 @@ export function createRegistrar(
       await beat();
       timer = setInterval(() => void beat(), heartbeatMs).unref();
     },
-    async drain() {
-      state = "draining";
-      await beat();
-    },
     async stop() {
-      clearInterval(timer);
-      if (own) await bucket.remove(`${own.service}.${id}`).catch(() => undefined);
-      own = undefined;
+      state = "draining";
+      if (await beat()) await sleep(propagationMs);
+    },
+    removal: {
+      name: "entry in the registry",
+      async start() {},
+      async stop() {
+        clearInterval(timer);
+        if (own) await bucket.remove(`${own.service}.${id}`).catch(() => undefined);
+        own = undefined;
+      },
     },
   };
 }

@@ -60,9 +60,9 @@ describe("the registry", () => {
     const watching = latest(await registry());
     const registrar = await register(order);
     await eventually(() => expect(watching.set).toEqual([expect.objectContaining({ ...order, state: "serving" })]));
-    await registrar.drain();
-    await eventually(() => expect(watching.set?.[0]?.state).toBe("draining"));
     await registrar.stop();
+    await eventually(() => expect(watching.set?.[0]?.state).toBe("draining"));
+    await registrar.removal.stop();
     await eventually(() => expect(watching.set).toEqual([]));
   });
 
