@@ -99,8 +99,8 @@ test("a service's faults are listed with their variables", () => {
   expect(names).toEqual(["HEDDLE_DATABASE_PREFIX", "NATS_URL", "HEDDLE_MESH_SECRET", "HEDDLE_IDENTITY_PORT"]);
 });
 
-test("an address that is no host:port is refused", () => {
+test("an address that says nothing is refused", () => {
   const env = { HEDDLE_MESH_SECRET: "s".repeat(32), HEDDLE_IDENTITY_ADDRESS: "http://id" };
   const config = readServiceConfig(JsonWebKeyService, env);
-  expect(() => config.addressOf(JsonWebKeyService)).toThrow("HEDDLE_IDENTITY_ADDRESS must have the form host:port");
+  expect(() => config.addressOf(JsonWebKeyService)).toThrow('HEDDLE_IDENTITY_ADDRESS must be one of: "host:port"');
 });

@@ -1,5 +1,5 @@
 import { type ConsumerInfo, DeliverPolicy, type JetStreamManager } from "nats";
-import { apiErrorCode } from "./broker-fault.ts";
+import { apiErrorCode } from "#mesh/nats";
 
 const consumerNotFound = 10014;
 
