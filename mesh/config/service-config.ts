@@ -2,8 +2,9 @@ import { type DescService, getOption, hasOption } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { server } from "#gen/heddle/v1/policy_pb.ts";
 import { readTarget, targetForms } from "#mesh/discovery";
+import { type FaultPlan, readFaultPlan } from "#mesh/fault";
 import { readMeshSecret } from "./mesh-secret.ts";
-import { readEnvironment } from "./read-environment.ts";
+import { ConfigurationError, readEnvironment } from "./read-environment.ts";
 import { variable } from "./variable.ts";
 
 /** What a service's process takes from its environment. Frozen. */
@@ -32,6 +33,8 @@ export interface ServiceConfig {
   readonly logFormat: "json" | "pretty";
   /** Whether gRPC reflection is served. */
   readonly reflection: boolean;
+  /** How the process is to fail on purpose; undefined, as always in production, where it is not to. */
+  readonly faults?: FaultPlan | undefined;
   /**
    * Where a contract is served: <SYSTEM>_<SERVICE>_ADDRESS in one of the forms of readTarget(), else host:port with
    * this machine and the contract's default port. Throws a ConfigurationError when neither says one.
@@ -82,6 +85,17 @@ const common = {
     .describe("the secret that all services share"),
   LOG_LEVEL: variable.oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   LOG_FORMAT: variable.oneOf(["json", "pretty"], "json"),
+  HEDDLE_FAULTS: variable
+    .text("")
+    .transform((text, context) => {
+      try {
+        return readFaultPlan(text);
+      } catch (error) {
+        context.addIssue(error instanceof RangeError ? error.message : String(error));
+        return z.NEVER;
+      }
+    })
+    .describe("where the process fails on purpose, for tests"),
   HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
 };
 
@@ -96,6 +110,10 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     [portVariable]: variable.port(defaultPort(main) ?? 0),
   };
   const read = readEnvironment(shape, env);
+  const faults = read.HEDDLE_FAULTS.rules.length > 0 ? read.HEDDLE_FAULTS : undefined;
+  if (faults && env.NODE_ENV === "production") {
+    throw new ConfigurationError(["HEDDLE_FAULTS is set, but NODE_ENV is production: unset one of them"]);
+  }
   return Object.freeze({
     host: read.HEDDLE_HOST,
     port: read[portVariable] ?? 0,
@@ -115,6 +133,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT,
     reflection: read.HEDDLE_REFLECTION,
+    faults,
     addressOf: (service: DescService) => addressOf(service, env),
   });
 }

@@ -8,6 +8,7 @@ import type { ServiceConfig } from "#mesh/config";
 import { type Contract, type ContractSources, readContract } from "#mesh/contract";
 import { createDatabase, type Database, meshMigrations } from "#mesh/db";
 import { createEvents, type Outbox } from "#mesh/events";
+import { armFaults } from "#mesh/fault";
 import { accessTokenVerifier, type KeySource, remoteKeys, serviceIdentity } from "#mesh/identity";
 import { group, type Part } from "#mesh/process";
 import { createMeshTransport, createRpcServer, type RpcService } from "#mesh/rpc";
@@ -70,6 +71,7 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const { config } = options;
   const contract = readContract({ ...options, services: [...options.services, AdminService, DiscoveryService] });
   const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
+  if (config.faults) armFaults(config.faults, log);
   const identity = serviceIdentity(contract.name, config.meshSecret);
   const channels = createChannels((address) => createMeshTransport({ address, identity }));
   const database = createDatabase({
