@@ -1,4 +1,4 @@
-import type { Finding, Locate, Subject, System, Verdict } from "#mesh/verify";
+import type { Bound, Finding, Locate, Subject, System, Verdict } from "#mesh/verify";
 import { type Comparison, nameOf } from "./verify-against.ts";
 
 /** What a run of the verifier has to say. */
@@ -40,14 +40,20 @@ function printComparison({ findings, together, order, locate: locateBefore }: Co
   if (findings.length === 0) console.log("✓ what old instances leave behind is taken up");
 }
 
+const mends: Readonly<Record<Bound, string>> = {
+  states: "raise --max-states",
+  time: "raise --max-seconds",
+  "states of one instance": "one instance has more states than the search tells apart; split the saga",
+};
+
 function printVerdict(verdict: Verdict, locate: Locate): void {
   const { name, model, runs, findings } = verdict;
   const sign = { proven: "✓", violated: "✗", "not exhausted": "?" }[verdict.verdict];
   const people = model.participants.map(({ alias }) => alias).join(", ");
   console.log(`${sign} saga ${name} (${people}): ${verdict.verdict}`);
-  for (const { sagas, states, ms, exhausted } of runs) {
-    const bound = exhausted ? "" : ", NOT EXHAUSTED: raise --max-states or --max-seconds";
-    console.log(`  ${sagas} at once: ${states} states in ${(ms / 1000).toFixed(2)} s${bound}`);
+  for (const { sagas, states, ms, bound } of runs) {
+    const stopped = bound ? `, NOT EXHAUSTED: ${mends[bound]}` : "";
+    console.log(`  ${sagas} at once: ${states} states in ${(ms / 1000).toFixed(2)} s${stopped}`);
   }
   for (const finding of findings) printFinding(finding, locate);
 }

@@ -35,12 +35,16 @@ function wholeNumber(name: "sagas" | "max-states" | "max-seconds"): number {
   throw new RangeError(`--${name} is a whole number from 1 on, not "${values[name]}"`);
 }
 
+/** A line to stderr for each 10 000 states, and none for two seconds after one. */
 function progress(): Thoroughness["progress"] {
-  let last = performance.now();
-  return (sagas, states) => {
-    if (performance.now() - last < 2000) return;
+  let next = 10_000;
+  let last = Number.NEGATIVE_INFINITY;
+  return (sagas, states, visited) => {
+    if (visited === 0) next = 10_000;
+    if (states < next || performance.now() - last < 2000) return;
+    next = states + 10_000;
     last = performance.now();
-    console.error(`  ${sagas} at once: ${states} states …`);
+    console.error(`  ${sagas} at once: ${states} states so far, ${visited} of them looked at`);
   };
 }
 

@@ -4,6 +4,7 @@ export { type CheckTrace, createCheckTrace, type TraceVerdict } from "./check-tr
 export type { TraceFault, TraceFaultKind } from "./declared-move.ts";
 export { checkOrder, deploymentOrder, type Precedence } from "./deployment-order.ts";
 export { readSystem, type System } from "./discover.ts";
+export type { Bound } from "./explore.ts";
 export type { Check, Finding, Subject } from "./finding.ts";
 export { buildModel, type Model } from "./model.ts";
 export type { RecordedMove } from "./recorded-move.ts";

@@ -20,11 +20,11 @@ export function sweep(sweeping: { model: Model; judge: Judge; limits: Limits }) 
   const { model } = sweeping;
   const found = model.triggers.flatMap(({ internal, event, participant, slot }, trigger) => {
     if (!internal || !event) return [];
-    const { violations, exhausted } = explore({ ...sweeping, sagas: 1, world: { lost: slot } });
+    const { violations, bound } = explore({ ...sweeping, sagas: 1, world: { lost: slot } });
     const problems = violations.map(({ problem }) => problem);
     const consumer = aliasOf(model.participants[participant]?.contract.name ?? "");
     const delivery = { trigger, consumer, event: event.message.name, critical: problems.length > 0, problems };
-    return [{ delivery, exhausted }];
+    return [{ delivery, exhausted: !bound }];
   });
   const deliveries: Delivery[] = found.map(({ delivery }) => delivery);
   return { deliveries, exhausted: found.every(({ exhausted }) => exhausted) };

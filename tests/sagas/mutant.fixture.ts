@@ -53,14 +53,16 @@ export interface Mutable {
 export interface Bounds {
   readonly sagas?: number;
   readonly maxStates?: number;
+  readonly maxSeconds?: number;
 }
 
 /** Changes a copy of the contracts and proves its sagas. Throws a ContractError for what services refuse at start. */
-export function prove(change: (contracts: Mutable) => void, { sagas = 2, maxStates = 200_000 }: Bounds = {}) {
+export function prove(change: (contracts: Mutable) => void, bounds: Bounds = {}) {
   const copy = clone(FileDescriptorSetSchema, image);
   change({ files: copy.file });
   const system = readSystem(createFileRegistry(copy));
-  const options = { sagas, maxStates, maxSeconds: 20, locate: createLocator(copy, "proto") };
+  const locate = createLocator(copy, "proto");
+  const options = { sagas: 2, maxStates: 200_000, maxSeconds: 20, locate, ...bounds };
   const verdicts = system.sagas.map((declared) => verifySaga(declared, system, options));
   return { system, verdicts, findings: [...checkSystem(system), ...verdicts.flatMap(({ findings }) => findings)] };
 }
