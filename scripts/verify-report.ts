@@ -106,12 +106,7 @@ function toJson({ findings, verdicts, against, locate }: Report) {
       verdict: verdict.verdict,
       runs: verdict.runs,
       findings: verdict.findings.map(plain),
-      deliveries: verdict.deliveries.map(({ consumer, event, critical, problems }) => ({
-        consumer,
-        event,
-        critical,
-        problems,
-      })),
+      deliveries: verdict.deliveries.map(({ trigger: _, ...delivery }) => delivery),
       proven: verdict.verdict === "proven" ? propertiesOf(verdict) : [],
       withoutInbox: verdict.withoutInbox,
     })),

@@ -17,6 +17,11 @@ export type Check =
   | "event without consumer"
   | "event without announcer"
   | "critical delivery"
+  | "declaration"
+  | SuccessionCheck;
+
+/** The kinds of things that a comparison with older contracts looks for. */
+export type SuccessionCheck =
   | "removed reception"
   | "removed event"
   | "removed participant"
@@ -26,8 +31,7 @@ export type Check =
   | "removed effect"
   | "changed key"
   | "changed subject"
-  | "no order of deployment"
-  | "declaration";
+  | "no order of deployment";
 
 /** An element of a contract that a finding points at. */
 export type Subject = DescFile | DescService | DescMethod | DescMessage | DescEnum;

@@ -5,7 +5,7 @@ export type { TraceFault, TraceFaultKind } from "./declared-move.ts";
 export { checkOrder, deploymentOrder, type Precedence } from "./deployment-order.ts";
 export { readSystem, type System } from "./discover.ts";
 export type { Bound } from "./explore.ts";
-export type { Check, Finding, Subject } from "./finding.ts";
+export type { Check, Finding, Subject, SuccessionCheck } from "./finding.ts";
 export { buildModel, type Model } from "./model.ts";
 export type { RecordedMove } from "./recorded-move.ts";
 export { sagaPage } from "./saga-page.ts";

@@ -145,7 +145,7 @@ function verdictOf(
 }
 
 function repeatedly(exploring: { model: Model; judge: Judge; limits: Limits }): string[] {
-  return explore({ ...exploring, sagas: 1, world: { duplicates: true } }).violations.map(({ problem }) => problem);
+  return explore({ ...exploring, sagas: 1, world: { repeated: "all" } }).violations.map(({ problem }) => problem);
 }
 
 function findingOf(violation: Violation, { instances }: Exploration, model: Model, locate: Locate): Finding {

@@ -16,6 +16,7 @@ import {
   type ServiceDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 import { type Event, event } from "#gen/heddle/v1/event_pb.ts";
+import { type Policy, policy } from "#gen/heddle/v1/policy_pb.ts";
 import {
   type Effect,
   effect,
@@ -137,6 +138,16 @@ export function changeTimer(contracts: Mutable, place: Place, change: (value: Ti
 /** Changes an effect. */
 export function changeEffect(contracts: Mutable, place: Place, change: (value: Effect) => void): void {
   edit(rpc(contracts, place).options, effect, change);
+}
+
+/** Changes a method's policy. */
+export function changePolicy(contracts: Mutable, place: Place, change: (value: Policy) => void): void {
+  edit(rpc(contracts, place).options, policy, change);
+}
+
+/** Removes the services of a file. */
+export function removeService({ files }: Mutable, name: string): void {
+  found(files.find((file) => file.name === name)).service = [];
 }
 
 /** Changes a participant. */

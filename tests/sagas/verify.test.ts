@@ -37,6 +37,17 @@ describe("a proof of the shop's sagas", () => {
     expect(withoutInbox).toContain("OrderPlaced reaches inventory in RESERVED, which says nothing about it");
   });
 
+  it("knows which deliveries need no inbox", () => {
+    const idempotent = (change: (contracts: Mutable) => void) =>
+      (prove(change, { sagas: 1 }).verdicts[0]?.deliveries ?? [])
+        .filter((delivery) => delivery.idempotent)
+        .map(({ consumer, event }) => `${consumer} ${event}`);
+    expect(idempotent(unchanged)).toEqual(["order PaymentDeclined"]);
+    const alsoIgnored = (contracts: Mutable) =>
+      changeOn(contracts, ["order/reactions", "OnPaymentAuthorised"], ({ ignoredIn }) => ignoredIn.push("CONFIRMED"));
+    expect(idempotent(alsoIgnored)).toEqual(["order PaymentAuthorised", "order PaymentDeclined"]);
+  });
+
   it("says when a bound was too small to know, and which", () => {
     expect(prove(unchanged, { maxStates: 10 }).verdicts).toMatchObject([
       { verdict: "not exhausted", findings: [], runs: [{ sagas: 1, bound: "states" }] },
