@@ -5,6 +5,7 @@
 // --against <commit> proves besides that instances of that commit's contracts and of these can run together, as during
 // a rolling deployment, that what the old ones leave behind is taken up, and says who must be deployed before whom.
 // --drained <name>, any number of times, says of an rpc, event or enum that is gone that nothing of it is left.
+// --trace <file> holds the moves that `npm run heddle -- sagas show <key> --json` has printed against the model, instead.
 // --write writes docs/sagas/*.md and docs/events.asyncapi.json, with --into <folder> below another folder.
 import { parseArgs } from "node:util";
 import { createFileRegistry } from "@bufbuild/protobuf";
@@ -14,6 +15,7 @@ import { readImage } from "./read-image.ts";
 import { createLocator } from "./source-lines.ts";
 import { compareWith } from "./verify-against.ts";
 import { printReport } from "./verify-report.ts";
+import { checkTraceFile } from "./verify-trace.ts";
 import { writePages } from "./write-pages.ts";
 
 const { values } = parseArgs({
@@ -23,6 +25,7 @@ const { values } = parseArgs({
     "max-seconds": { type: "string", default: "600" },
     against: { type: "string" },
     drained: { type: "string", multiple: true, default: [] },
+    trace: { type: "string" },
     json: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
     into: { type: "string", default: "." },
@@ -58,6 +61,7 @@ async function main(): Promise<number> {
   const image = await readImage();
   const locate = createLocator(image, "proto");
   const system: System = readSystem(createFileRegistry(image));
+  if (values.trace !== undefined) return checkTraceFile(values.trace, system);
   const findings = checkSystem(system);
   const verdicts = system.sagas.map((saga) => verifySaga(saga, system, { ...thoroughness, locate }));
   const { against: commit, drained } = values;

@@ -131,3 +131,83 @@ describe("npm run verify -- --against", () => {
     expect(document).toMatchObject({ against: { findings: [], order, sagas: [{ verdict: "proven" }] } });
   });
 });
+
+describe("npm run verify -- --trace", () => {
+  /** One order as the command line shows it: cancelled at once, before anybody else had heard of it. */
+  const order = { service: "shop.order", ...participant() };
+  const [placed, cancelled] = [
+    { ...step(1, "NONE", "PENDING"), rpc: "shop.order.v1.OrderService.PlaceOrder", announced: [name("OrderPlaced")] },
+    {
+      ...step(2, "PENDING", "CANCELLED"),
+      rpc: "shop.order.v1.OrderService.CancelOrder",
+      announced: [name("OrderCancelled")],
+    },
+  ];
+  const told = ["inventory", "payment"].map((alias) => ({
+    service: `shop.${alias}`,
+    ...participant(),
+    moves: [
+      {
+        ...step(1, "NONE", "CANCELLED_EARLY"),
+        rpc: `shop.${alias}.reactions.v1.${alias === "payment" ? "Payment" : "Inventory"}ReactionService.OnOrderCancelled`,
+        ...{ eventId: "019a", eventType: name("OrderCancelled") },
+      },
+    ],
+  }));
+
+  function participant() {
+    return { participant: { saga: "checkout", key: "0199" } };
+  }
+
+  function step(version: number, from: string, to: string) {
+    return { version, from, to, time: "2026-01-31T12:00:00Z" };
+  }
+
+  function name(event: string): string {
+    return `shop.order.v1.${event}`;
+  }
+
+  async function traced(content: unknown): Promise<Ended> {
+    const folder = mkdtempSync(join(tmpdir(), "heddle-trace-"));
+    try {
+      writeFileSync(join(folder, "trace.json"), JSON.stringify(content));
+      return await verify(["--trace", join(folder, "trace.json")]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  }
+
+  it("ends with 0 for a path to a legal end", async () => {
+    const { code, stdout } = await traced([{ ...order, moves: [placed, cancelled] }, ...told]);
+    expect(stdout).toBe("✓ checkout/0199: 4 moves, a path of the model to a legal end\n");
+    expect(code).toBe(0);
+  });
+
+  it("ends with 2 for a path that is not at its end, and tells what is to come", async () => {
+    const { code, stdout } = await traced([{ ...order, moves: [placed, cancelled] }, ...told.slice(0, 1)]);
+    expect(stdout).toContain("payment is NONE and waits for OnOrderCancelled");
+    expect(code).toBe(2);
+  });
+
+  it("ends with 1 for what is no path, and names the first move that does not belong", async () => {
+    const { code, stdout } = await traced([{ ...order, moves: [placed] }, ...told]);
+    expect(stdout).toContain("event not announced: shop.inventory took in shop.order.v1.OrderCancelled in NONE");
+    expect(stdout).toContain("at step 1 of shop.inventory, NONE → CANCELLED_EARLY by shop.inventory.reactions.v1");
+    expect(code).toBe(1);
+  });
+
+  it("ends with 1 for a file that holds no moves", async () => {
+    expect(await traced([{ service: "shop.order" }])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("participant"),
+    });
+    expect(await traced([order])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("holds no move of a saga"),
+    });
+    expect(await verify(["--trace", "no/such.json"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("no/such.json cannot be read"),
+    });
+  });
+});
