@@ -87,7 +87,8 @@ function printFinding({ check, problem, element, mend, story }: Finding, locate:
   console.log(`\n\`\`\`mermaid\n${story.mermaid}\n\`\`\`\n`);
 }
 
-function place(element: Subject, locate: Locate): string {
+/** Where an element is written, and its full name. */
+export function place(element: Subject, locate: Locate): string {
   const file =
     element.kind === "file" ? element.name : element.kind === "rpc" ? element.parent.file.name : element.file.name;
   const typeName = nameOf(element);

@@ -2,11 +2,14 @@ import { create } from "@bufbuild/protobuf";
 import { describe, expect, it } from "vitest";
 import { MoveSchema, StepClass } from "#gen/heddle/v1/saga_pb.ts";
 import { checkOrder, checkSuccession, deploymentOrder, verifyTogether } from "#mesh/verify";
+import { createLocator } from "../../scripts/source-lines.ts";
+import { place } from "../../scripts/verify-report.ts";
 import {
   changeEvent,
   changeOn,
   changeParticipant,
   changeSaga,
+  image,
   type Mutable,
   move,
   type Place,
@@ -153,6 +156,10 @@ describe("what old instances leave behind", () => {
     const [found, ...others] = findings(change);
     expect(found).toMatchObject({ check, element: { name: element }, problem: expect.stringContaining(problem) });
     expect(found?.mend).not.toBe("");
+    // All that is named was there before, and this is where.
+    expect(found && place(found.element, createLocator(image, "proto"))).toMatch(
+      new RegExp(`^proto/shop/[a-z0-9_/]+\\.proto:\\d+ shop\\.[a-zA-Z0-9.]+\\.${element}$`),
+    );
     expect(others).toEqual([]);
   });
 
