@@ -7,6 +7,8 @@ import { Ajv } from "ajv";
 import { describe, expect, it } from "vitest";
 
 const run = promisify(execFile);
+/** Every run compiles the contracts in processes of its own, which takes long on a busy machine. In milliseconds. */
+const timeout = 180_000;
 const isReport = new Ajv({ allErrors: true }).compile(JSON.parse(readFileSync("docs/verify.schema.json", "utf8")));
 
 interface Ended {
@@ -56,7 +58,7 @@ async function olderContracts(change: (text: string) => string) {
   };
 }
 
-describe("npm run verify", () => {
+describe("npm run verify", { timeout }, () => {
   it("ends with 0 and one JSON document for what is proven", async () => {
     const { code, document } = await report(["--sagas", "1"]);
     expect(code).toBe(0);
@@ -88,7 +90,7 @@ describe("npm run verify", () => {
   });
 });
 
-describe("npm run verify -- --against", () => {
+describe("npm run verify -- --against", { timeout }, () => {
   const reactions = "proto/shop/catalog/reactions/v1/catalog_reactions.proto";
   const before = "service CatalogReactionService {";
   const added = `${before}
@@ -106,14 +108,15 @@ describe("npm run verify -- --against", () => {
     expect(code).toBe(1);
     expect(stdout).toContain("✗ removed reception: shop.catalog no longer takes in StockCommitted");
     expect(stdout).toContain(`at older:${reactions}:${line} ${drained}. Mend: keep the reaction`);
-    const { document } = await report(["--sagas", "1", "--against", "older"], older.env);
-    expect(document).toMatchObject({ against: { findings: [{ check: "removed reception" }], order: [] } });
   });
 
   it("believes that nothing is left of it, and no name that is not missed", async () => {
     using older = await olderContracts((text) => text.replace(before, added));
     const against = ["--sagas", "1", "--against", "older", "--drained"];
-    expect(await verify([...against, drained], older.env)).toMatchObject({ code: 0 });
+    expect(await report([...against, drained], older.env)).toMatchObject({
+      code: 0,
+      document: { against: { findings: [], order: [], sagas: [{ name: "checkout", verdict: "proven" }] } },
+    });
     expect(await verify([...against, "shop.Nothing"], older.env)).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("--drained shop.Nothing: nothing of that name is missed against older"),
@@ -132,7 +135,7 @@ describe("npm run verify -- --against", () => {
   });
 });
 
-describe("npm run verify -- --trace", () => {
+describe("npm run verify -- --trace", { timeout }, () => {
   /** One order as the command line shows it: cancelled at once, before anybody else had heard of it. */
   const order = { service: "shop.order", ...participant() };
   const [placed, cancelled] = [
