@@ -1,8 +1,22 @@
 import type { DescField } from "@bufbuild/protobuf";
 import type { Code } from "#gen/google/rpc/code_pb.ts";
 
+/** What the calls of all methods of a service share, where a method has no part of its own. */
+export interface TargetPolicy {
+  /** Undefined: retries without a limit. */
+  readonly budget: BudgetPolicy | undefined;
+  /** Undefined: no breaker. */
+  readonly breaker: BreakerPolicy | undefined;
+  /** Undefined: no bulkhead. */
+  readonly bulkhead: BulkheadPolicy | undefined;
+  /** Undefined: no endpoint is ejected. */
+  readonly ejection: EjectionPolicy | undefined;
+  /** Undefined: the server takes in everything. */
+  readonly admission: AdmissionPolicy | undefined;
+}
+
 /** How callers call one method: all that its contract says or leaves to the defaults. Times are in milliseconds. */
-export interface CallPolicy {
+export interface CallPolicy extends TargetPolicy {
   /** Longest duration of a call. Infinity for a method without a policy, such as health checks. */
   readonly deadlineMs: number;
   /** Whether trying again is safe: IDEMPOTENT or NO_SIDE_EFFECTS. */
@@ -11,17 +25,7 @@ export interface CallPolicy {
   readonly retry: RetryPolicy | undefined;
   /** Undefined: no attempt starts while another is under way. */
   readonly hedge: HedgePolicy | undefined;
-  /** Undefined: retries without a limit. */
-  readonly budget: BudgetPolicy | undefined;
-  /** Undefined: no breaker. */
-  readonly breaker: BreakerPolicy | undefined;
-  /** Undefined: no bulkhead. */
-  readonly bulkhead: BulkheadPolicy | undefined;
   readonly balance: BalancePolicy;
-  /** Undefined: no endpoint is ejected. */
-  readonly ejection: EjectionPolicy | undefined;
-  /** Undefined: the server takes in everything. */
-  readonly admission: AdmissionPolicy | undefined;
   /** Undefined: the error itself is the answer. */
   readonly fallback: FallbackPolicy | undefined;
   /** Whether the method has that part for itself, or shares the service's. */

@@ -10,6 +10,7 @@ export type {
   FallbackPolicy,
   HedgePolicy,
   RetryPolicy,
+  TargetPolicy,
 } from "./call-policy.ts";
 export type {
   CommandContract,
@@ -30,7 +31,7 @@ export type {
 } from "./contract.ts";
 export { ContractError } from "./faults.ts";
 export { didYouMean, nearestName } from "./nearest-name.ts";
-export { callPolicyOf, declaredDeadlineMs } from "./read-call-policy.ts";
+export { callPolicyOf, declaredDeadlineMs, targetPolicyOf } from "./read-call-policy.ts";
 export { type ContractSources, readContract, readPolicies } from "./read-contract.ts";
 export { eventContract, eventKey, eventSubject } from "./read-event.ts";
 export { readSaga } from "./read-saga.ts";

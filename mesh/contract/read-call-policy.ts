@@ -1,7 +1,15 @@
 import { type DescMethod, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
 import { durationMs, MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
-import { type Policy, policy as policyOption, type Server, server as serverOption } from "#gen/heddle/v1/policy_pb.ts";
-import type { BudgetPolicy, CallPolicy, FallbackPolicy, HedgePolicy, RetryPolicy } from "./call-policy.ts";
+import { type Policy, policy as policyOption, server as serverOption } from "#gen/heddle/v1/policy_pb.ts";
+import type {
+  BalancePolicy,
+  BudgetPolicy,
+  CallPolicy,
+  FallbackPolicy,
+  HedgePolicy,
+  RetryPolicy,
+  TargetPolicy,
+} from "./call-policy.ts";
 import { createFaults, type Faults } from "./faults.ts";
 import { readBalance } from "./read-balance.ts";
 import { readDuration } from "./read-duration.ts";
@@ -15,40 +23,52 @@ const cachedBounds = { option: "fallback.cached", defaultMs: 60_000, maxMs: 86_4
 /** Faults of what a service declares for all its methods show once, at the service; here they are dropped. */
 const silent: Faults = { add: () => undefined, throwIfAny: () => undefined };
 
+/** Reads and checks what a service declares for all its methods. */
+export function readTargetPolicy(service: DescService, faults: Faults): TargetPolicy {
+  const { budget, breaker, bulkhead, ejection, admission } = getOption(service, serverOption);
+  return {
+    budget: readBudget(budget, service, faults),
+    breaker: readBreaker(breaker, service, faults),
+    bulkhead: readBulkhead(bulkhead, service, faults),
+    ejection: readEjection(ejection, service, faults),
+    admission: readAdmission(admission, service, faults),
+  };
+}
+
+/** Notes what is wrong with what a service declares for all its methods. */
+export function checkServer(service: DescService, faults: Faults): void {
+  readTargetPolicy(service, faults);
+  readRetry(getOption(service, serverOption).retry, service, faults);
+}
+
 /** Reads and checks how a method is called: what it says itself, else what its service says, else the defaults. */
 export function readCallPolicy(method: DescMethod, faults: Faults): CallPolicy {
-  const service = method.parent;
   const own = getOption(method, policyOption);
-  const shared = getOption(service, serverOption);
-  const budget = readBudget(shared.budget, service, silent);
-  const hedge = readMethodHedge(method, budget, faults);
+  const target = readTargetPolicy(method.parent, silent);
+  const hedge = readMethodHedge(method, target.budget, faults);
   return {
+    ...target,
     deadlineMs: readDeadline(method, own, faults),
     idempotent: isIdempotent(method),
-    retry: hedge ? undefined : readMethodRetry(method, own, shared, faults),
+    retry: hedge ? undefined : readMethodRetry(method, faults),
     hedge,
-    budget,
-    breaker: own.breaker ? readBreaker(own.breaker, method, faults) : readBreaker(shared.breaker, service, silent),
-    bulkhead: own.bulkhead
-      ? readBulkhead(own.bulkhead, method, faults)
-      : readBulkhead(shared.bulkhead, service, silent),
-    balance: readMethodBalance(method, own, shared, faults),
-    ejection: readEjection(shared.ejection, service, silent),
-    admission: readAdmission(shared.admission, service, silent),
+    breaker: own.breaker ? readBreaker(own.breaker, method, faults) : target.breaker,
+    bulkhead: own.bulkhead ? readBulkhead(own.bulkhead, method, faults) : target.bulkhead,
+    balance: readMethodBalance(method, faults),
     fallback: readFallback(method, own, faults),
     own: { breaker: own.breaker !== undefined, bulkhead: own.bulkhead !== undefined },
   };
 }
 
-/** Checks what a service declares for all its methods. */
-export function checkServer(service: DescService, faults: Faults): void {
-  const { retry, budget, breaker, bulkhead, ejection, admission } = getOption(service, serverOption);
-  readRetry(retry, service, faults);
-  readBudget(budget, service, faults);
-  readBreaker(breaker, service, faults);
-  readBulkhead(bulkhead, service, faults);
-  readEjection(ejection, service, faults);
-  readAdmission(admission, service, faults);
+/**
+ * What all methods of a service share, for callers that do not read the contract as a whole.
+ * Throws a ContractError when what it declares is at odds with itself.
+ */
+export function targetPolicyOf(service: DescService): TargetPolicy {
+  const faults = createFaults();
+  const policy = readTargetPolicy(service, faults);
+  faults.throwIfAny();
+  return policy;
 }
 
 /**
@@ -79,7 +99,9 @@ function isIdempotent({ idempotency }: DescMethod): boolean {
   return idempotency === IdempotencyLevel.IDEMPOTENT || idempotency === IdempotencyLevel.NO_SIDE_EFFECTS;
 }
 
-function readMethodRetry(method: DescMethod, own: Policy, shared: Server, faults: Faults): RetryPolicy | undefined {
+function readMethodRetry(method: DescMethod, faults: Faults): RetryPolicy | undefined {
+  const own = getOption(method, policyOption);
+  const shared = getOption(method.parent, serverOption);
   if (isIdempotent(method)) {
     return own.retry ? readRetry(own.retry, method, faults) : readRetry(shared.retry, method.parent, silent);
   }
@@ -117,7 +139,9 @@ function readMethodHedge(
   return readHedge(hedge, method, faults);
 }
 
-function readMethodBalance(method: DescMethod, own: Policy, shared: Server, faults: Faults) {
+function readMethodBalance(method: DescMethod, faults: Faults): BalancePolicy {
+  const own = getOption(method, policyOption);
+  const shared = getOption(method.parent, serverOption);
   if (own.balance) return readBalance(own.balance, { method, element: method }, faults);
   return readBalance(shared.balance, { method, element: method.parent }, faults);
 }

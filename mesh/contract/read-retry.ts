@@ -35,13 +35,25 @@ export function readRetry(
   if (maxBackoffMs < initialBackoffMs) {
     faults.add(element, "retry.max_backoff is shorter than initial_backoff", "make it as long or longer");
   }
-  const codes = retry && retry.codes.length > 0 ? retry.codes : [Code.UNAVAILABLE];
+  const codes = retry && retry.codes.length > 0 ? retry.codes : standardCodes(attemptTimeoutMs);
+  if (Number.isFinite(attemptTimeoutMs) && !codes.includes(Code.DEADLINE_EXCEEDED)) {
+    faults.add(
+      element,
+      "retry.attempt_timeout ends attempts that codes does not retry",
+      "add DEADLINE_EXCEEDED to codes",
+    );
+  }
   for (const code of codes.filter((candidate) => !passing.has(candidate))) {
     const names = [...passing].map(nameOf).join(", ");
     faults.add(element, `retry.codes has ${nameOf(code)}, which trying again does not change`, `name ${names}`);
   }
   if (attempts < 2) return undefined;
   return { maxAttempts: attempts, initialBackoffMs, maxBackoffMs, attemptTimeoutMs, codes: new Set(codes) };
+}
+
+/** An attempt that was cut short for being slow is tried again, else there were no sense in cutting it short. */
+function standardCodes(attemptTimeoutMs: number): readonly Code[] {
+  return Number.isFinite(attemptTimeoutMs) ? [Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED] : [Code.UNAVAILABLE];
 }
 
 function nameOf(code: Code): string {

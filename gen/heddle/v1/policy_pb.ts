@@ -242,7 +242,7 @@ export type Retry = Message<"heddle.v1.Retry"> & {
   attemptTimeout?: Duration | undefined;
 
   /**
-   * What is tried again. Default UNAVAILABLE.
+   * What is tried again. Default UNAVAILABLE, and DEADLINE_EXCEEDED with an attempt_timeout.
    * Codes that tell the caller something about its request are refused.
    *
    * @generated from field: repeated google.rpc.Code codes = 5;
@@ -272,7 +272,7 @@ export type Hedge = Message<"heddle.v1.Hedge"> & {
 
   /**
    * The next attempt starts when the last has taken longer than this part of the method's recent calls: over 0.5,
-   * under 1. Default 0.95.
+   * under 1. Default 0.95. An attempt that ends UNAVAILABLE is followed by the next at once.
    *
    * @generated from field: optional double quantile = 2;
    */
