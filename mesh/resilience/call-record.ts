@@ -14,6 +14,8 @@ export interface CallRecord {
   stop(reason: StopReason): void;
   hedgeDelay(ms: number | undefined): void;
   probe(): void;
+  /** How full the bulkhead is that the call has come to. */
+  bulkhead(fill: NonNullable<CallExplanation["bulkhead"]>): void;
   fallbackAge(ms: number): void;
   explain(outcome: Outcome<unknown>, by: DecidedBy): CallExplanation;
 }
@@ -22,7 +24,7 @@ export interface CallRecord {
 export function createCallRecord<T>({ request, guards, world }: CallContext<T>): CallRecord {
   const startedAt = world.now();
   const before = guards.breaker?.snapshot(startedAt).state;
-  const bulkhead = guards.bulkhead?.snapshot();
+  let bulkhead: CallExplanation["bulkhead"];
   const timeIn = { fault: 0, queue: 0, attempts: 0, backoff: 0 };
   const attempts: AttemptExplanation[] = [];
   let phase: keyof TimeSpent = "queue";
@@ -51,6 +53,9 @@ export function createCallRecord<T>({ request, guards, world }: CallContext<T>):
     },
     probe() {
       probe = true;
+    },
+    bulkhead(fill) {
+      bulkhead = fill;
     },
     fallbackAge(ms) {
       fallbackAgeMs = ms;

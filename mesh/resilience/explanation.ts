@@ -37,7 +37,7 @@ export interface CallExplanation {
   readonly breaker:
     | { readonly before: BreakerState; readonly after: BreakerState; readonly probe: boolean }
     | undefined;
-  /** How full the bulkhead was when the call began; undefined without one. */
+  /** How full the bulkhead was when the call came to it; undefined when it came to none. */
   readonly bulkhead: { readonly underWay: number; readonly waiting: number } | undefined;
   /** Further attempts that the budget had left in the end; undefined without a limit. */
   readonly budgetLeft: number | undefined;

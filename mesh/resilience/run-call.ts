@@ -104,9 +104,10 @@ async function passBulkhead<T>(call: RunningCall<T>): Promise<Decided<T>> {
 
 /** Returns what gives the place back, or how the call ended without one. */
 async function enterBulkhead<T>(call: RunningCall<T>): Promise<{ release: () => void } | Decided<T>> {
-  const { guards, policy, world, end, request } = call;
-  const answer = guards.bulkhead?.enter();
-  if (!answer) return { release: () => undefined };
+  const { guards, policy, world, end, request, record } = call;
+  if (!guards.bulkhead) return { release: () => undefined };
+  record.bulkhead(guards.bulkhead.snapshot());
+  const answer = guards.bulkhead.enter();
   if (answer.kind === "entered") return answer;
   if (answer.kind === "full") return failed("bulkhead", Code.RESOURCE_EXHAUSTED, `too many calls of ${request.target}`);
   const timer = new AbortController();
