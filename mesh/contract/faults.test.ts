@@ -1,12 +1,10 @@
-import { clone, create, createFileRegistry, getExtension, setExtension } from "@bufbuild/protobuf";
+import { clone, create, getExtension, setExtension } from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
   DurationSchema,
   type FieldDescriptorProto,
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
-  FileDescriptorSetSchema,
-  type MethodDescriptorProto,
   MethodOptions_IdempotencyLevel,
 } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
@@ -21,68 +19,26 @@ import {
   EjectionSchema,
   FallbackSchema,
   HedgeSchema,
-  type Policy,
   policy,
   RetryBudgetSchema,
   RetrySchema,
-  type Server,
   server,
 } from "#gen/heddle/v1/policy_pb.ts";
 import { type On, on, type Participant, participant, type Timer, timer } from "#gen/heddle/v1/saga_pb.ts";
-import { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactions_pb.ts";
-import { OrderErrorReasonSchema } from "#gen/shop/order/v1/order_errors_pb.ts";
-import { file_shop_order_v1_order_events } from "#gen/shop/order/v1/order_events_pb.ts";
-import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
-import { withDependencies } from "./event-index.ts";
 import { ContractError } from "./faults.ts";
+import { changedOrder, changePolicy, changeServer, type Files, found, method } from "./order-contract.fixture.ts";
 import { readContract } from "./read-contract.ts";
-
-/** The files of the order contract, open to change. */
-interface Files {
-  readonly service: FileDescriptorProto;
-  readonly events: FileDescriptorProto;
-  readonly reactions: FileDescriptorProto;
-  readonly errors: FileDescriptorProto;
-}
 
 /** Changes a copy of the order contract, reads it, and returns the faults. */
 function faultsAfter(change: (files: Files) => void): readonly string[] {
-  const sources = [
-    OrderService.file,
-    file_shop_order_v1_order_events,
-    OrderReactionService.file,
-    OrderErrorReasonSchema.file,
-  ];
-  const files = withDependencies(sources).map(({ proto }) => clone(FileDescriptorProtoSchema, proto));
-  const find = (name: string) => found(files.find((file) => file.name === `shop/order/${name}.proto`));
-  change({
-    service: find("v1/order_service"),
-    events: find("v1/order_events"),
-    reactions: find("reactions/v1/order_reactions"),
-    errors: find("v1/order_errors"),
-  });
-  const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: files }));
+  const sources = changedOrder(change);
   try {
-    readContract({
-      services: [found(registry.getService("shop.order.v1.OrderService"))],
-      events: found(registry.getFile("shop/order/v1/order_events.proto")),
-      reactions: found(registry.getService("shop.order.reactions.v1.OrderReactionService")),
-      reasons: found(registry.getEnum("shop.order.v1.OrderErrorReason")),
-    });
+    readContract(sources);
     return [];
   } catch (fault) {
     if (fault instanceof ContractError) return fault.faults;
     throw fault;
   }
-}
-
-function found<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error("the contract has changed; the test looks for something it no longer has");
-  return value;
-}
-
-function method(file: FileDescriptorProto, name: string): MethodDescriptorProto {
-  return found(file.service[0]?.method.find((candidate) => candidate.name === name));
 }
 
 function message(file: FileDescriptorProto, name: string): DescriptorProto {
@@ -91,20 +47,6 @@ function message(file: FileDescriptorProto, name: string): DescriptorProto {
 
 function field(file: FileDescriptorProto, path: [message: string, field: string]): FieldDescriptorProto {
   return found(message(file, path[0]).field.find((candidate) => candidate.name === path[1]));
-}
-
-function changePolicy(file: FileDescriptorProto, name: string, change: (value: Policy) => void): void {
-  const options = found(method(file, name).options);
-  const value = getExtension(options, policy);
-  change(value);
-  setExtension(options, policy, value);
-}
-
-function changeServer(file: FileDescriptorProto, change: (value: Server) => void): void {
-  const options = found(file.service[0]?.options);
-  const value = getExtension(options, server);
-  change(value);
-  setExtension(options, server, value);
 }
 
 function changeOn(file: FileDescriptorProto, name: string, change: (value: On) => void): void {
@@ -381,6 +323,16 @@ const faulty: [title: string, change: (files: Files) => void, fault: string][] =
         Object.assign(value, { retry: create(RetrySchema, { codes: [Code.NOT_FOUND] }) }),
       ),
     "GetOrder: retry.codes has NOT_FOUND, which trying again does not change. Mend: name UNAVAILABLE, ",
+  ],
+  [
+    "attempts that are cut short and not tried again",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, {
+          retry: create(RetrySchema, { attemptTimeout: seconds(1n), codes: [Code.UNAVAILABLE] }),
+        }),
+      ),
+    "GetOrder: retry.attempt_timeout ends attempts that codes does not retry. Mend: add DEADLINE_EXCEEDED to codes.",
   ],
   [
     "more attempts than a small system bears",
