@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Instance } from "#mesh/discovery";
 import { type BalancerOptions, createBalancer, type PickRequest } from "./balancer.ts";
 import { anyEndpoints, balancePolicy, endpoint, endpoints, seededRandom, seeds, tally } from "./endpoints.fixture.ts";
 
@@ -59,6 +60,13 @@ describe("a balancer", () => {
     const tried = new Set(["e0"]);
     expect(one.pick({ ...request, tried })?.endpoint.id).toBe("e0");
     expect(one.pick({ ...request, tried, distinct: true })).toBeUndefined();
+  });
+
+  it("takes what discovery finds as it is", () => {
+    const instance: Instance = { ...endpoint("found"), service: "shop.catalog", schemaHash: "", state: "serving" };
+    const one = balancer();
+    one.update([instance]);
+    expect(one.pick(request)?.endpoint).toBe(instance);
   });
 
   it("keeps to a version", () => {

@@ -27,7 +27,7 @@ export interface Eligible {
 export function eligibleOf(all: readonly Endpoint[], { tried, ejected, panicThreshold }: LeftOut): Eligible {
   const staying = all.filter(({ state }) => state !== "draining");
   const pool = staying.length > 0 ? staying : all;
-  const well = pool.filter(({ id, state }) => state === "ready" && !ejected(id));
+  const well = pool.filter(({ id, state }) => state === "serving" && !ejected(id));
   const panic = well.length === 0 || well.length / pool.length < panicThreshold;
   const usable = panic ? pool : well;
   const fresh = tried.size === 0 ? usable : usable.filter(({ id }) => !tried.has(id));

@@ -1,7 +1,7 @@
-/** What an instance is ready for. A draining one finishes what it has and takes nothing new. */
-export type EndpointState = "ready" | "draining" | "unhealthy";
+/** Whether an instance takes calls. A draining one finishes what it has and takes nothing new. */
+export type EndpointState = "serving" | "draining" | "unhealthy";
 
-/** One instance of a service, as its source of endpoints describes it. */
+/** One instance of a service, as far as it matters to a choice: every Instance of discovery is one. */
 export interface Endpoint {
   /** Stays the same as long as the instance lives, and is nobody else's. */
   readonly id: string;

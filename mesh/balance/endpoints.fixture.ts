@@ -2,9 +2,9 @@ import fc from "fast-check";
 import type { BalancePolicy } from "#mesh/contract";
 import type { Endpoint } from "./endpoint.ts";
 
-/** An endpoint that is ready and has nothing special. */
+/** An endpoint that serves and has nothing special. */
 export function endpoint(id: string, more: Partial<Endpoint> = {}): Endpoint {
-  return { id, address: `${id}:1`, version: "v1", zone: "", weight: 1, state: "ready", ...more };
+  return { id, address: `${id}:1`, version: "v1", zone: "", weight: 1, state: "serving", ...more };
 }
 
 /** So many endpoints: e0, e1 … */
@@ -37,7 +37,7 @@ export const anyEndpoints: fc.Arbitrary<Endpoint[]> = fc.uniqueArray(
     zone: fc.constantFrom("", "a", "b"),
     weight: fc.integer({ min: 1, max: 5 }),
     load: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
-    state: fc.constantFrom("ready", "ready", "ready", "draining", "unhealthy"),
+    state: fc.constantFrom("serving", "serving", "serving", "draining", "unhealthy"),
   }),
   { selector: ({ id }) => id, minLength: 1, maxLength: 12 },
 );

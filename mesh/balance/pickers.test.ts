@@ -184,6 +184,12 @@ describe("ring hash", () => {
     expect(counts.get("heavy")).toBeGreaterThan(190);
   });
 
+  it("gives the same shares whatever the unit of the weights", () => {
+    const owned = (weight: number) => owners([endpoint("a", { weight }), endpoint("b", { weight: weight / 2 })]);
+    expect(owned(1000)).toEqual(owned(100));
+    expect(tally(owned(1000)).get("a")).toBeGreaterThan(280);
+  });
+
   it("draws by chance for a call without a key", () => {
     const all = endpoints(3);
     const picker = createPicker("ring_hash", () => 0);

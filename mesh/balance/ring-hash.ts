@@ -2,7 +2,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { hashText } from "./hash.ts";
 import type { Picker } from "./picker.ts";
 
-/** Points on the ring for each unit of weight. With 160 the shares of equal endpoints differ by about 8 %. */
+/** Points on the ring for a weight of 1. With 160 the shares of equal endpoints differ by about 8 %. */
 const pointsPerWeight = 160;
 
 interface Ring {
@@ -12,8 +12,9 @@ interface Ring {
 
 /**
  * Chooses the endpoint that owns the place of the call's key on a ring (consistent hashing, as gRFC A42). How many
- * points an endpoint has depends on nobody else, so that another's coming or going moves that one's keys alone. An
- * endpoint that may not be chosen stays on the ring, and its keys go to whoever comes next. Without a key: by chance.
+ * points an endpoint has depends on nobody else, so that another's coming or going moves that one's keys alone. (Except
+ * that weights beyond 10 are all brought down by a power of ten, to keep the ring small.) An endpoint that may not be
+ * chosen stays on the ring, and its keys go to whoever comes next. Without a key: by chance.
  */
 export function createRingHash(): Picker {
   let ring: Ring = { hashes: new Uint32Array(), owners: [] };
@@ -35,8 +36,10 @@ export function createRingHash(): Picker {
 }
 
 function createRing(endpoints: readonly Endpoint[]): Ring {
+  const greatest = Math.max(1, ...endpoints.map(({ weight }) => weight));
+  const scale = 10 ** Math.max(0, Math.ceil(Math.log10(greatest)) - 1);
   const points = endpoints.flatMap((owner) => {
-    const count = Math.max(1, Math.round(owner.weight * pointsPerWeight));
+    const count = Math.max(1, Math.round((owner.weight * pointsPerWeight) / scale));
     return Array.from({ length: count }, (_, index) => ({ hash: hashText(`${owner.id}#${index}`), owner }));
   });
   // Two points in one place: the id decides, not the order in which the endpoints came.

@@ -253,7 +253,7 @@ describe("the rules of traffic", () => {
   });
 
   it("choose a version, and any when that one has no endpoint", async () => {
-    const endpoint = { address: "x:1", zone: "", weight: 1, state: "ready" } as const;
+    const endpoint = { address: "x:1", zone: "", weight: 1, state: "serving" } as const;
     const endpoints = [
       { ...endpoint, id: "a", version: "v1" },
       { ...endpoint, id: "b", version: "v2" },

@@ -42,7 +42,7 @@ export function scriptedWorld(
   const endpoints =
     options.endpoints ??
     Object.keys(script).map(
-      (id): Endpoint => ({ id, address: `${id}:1`, version: "v1", zone: "z", weight: 1, state: "ready" }),
+      (id): Endpoint => ({ id, address: `${id}:1`, version: "v1", zone: "z", weight: 1, state: "serving" }),
     );
   const balancer = createBalancer({ policy: policy.balance, zone: "", seed: "test", random });
   balancer.update(endpoints);
