@@ -108,12 +108,7 @@ async function limited<T>(
       return { ok: false, code: Code.INTERNAL, message: "the transport failed", progress: "maybe_processed", error };
     }
   };
-  // What a transport makes of being aborted does not count: it is known here why it was.
-  const unlessAborted = async (by: AbortSignal) => {
-    const outcome = await untilAborted(attempt(by), by);
-    return by.aborted && !outcome?.ok ? undefined : outcome;
-  };
-  if (!Number.isFinite(timeoutMs)) return unlessAborted(signal);
+  if (!Number.isFinite(timeoutMs)) return untilAborted(attempt(signal), signal);
 
   const own = new AbortController();
   const timer = new AbortController();
@@ -126,7 +121,7 @@ async function limited<T>(
     return { ok: false, code: Code.DEADLINE_EXCEEDED, message, progress: "maybe_processed" };
   });
   try {
-    const outcome = await unlessAborted(own.signal);
+    const outcome = await untilAborted(attempt(own.signal), own.signal);
     if (outcome || signal.aborted) return outcome;
     return await timedOut;
   } finally {

@@ -101,6 +101,15 @@ describe("a half open breaker", () => {
     expect(enter(breaker, 11_000).probe).toBe(true);
   });
 
+  it("closes with a clean record, which no call from before it opened can spoil", () => {
+    const breaker = createBreaker(breakerPolicy);
+    const early = enter(breaker, 0);
+    calls(breaker, ["failure", "failure", "failure"], 0);
+    calls(breaker, ["success", "success"], 5000);
+    early.end("failure", 5001);
+    expect(breaker.snapshot(5001)).toMatchObject({ state: "closed", consecutiveFailures: 0, failures: 0 });
+  });
+
   it("lets another probe through when one was cancelled", () => {
     const breaker = opened();
     enter(breaker, 5000).end("nothing", 5100);

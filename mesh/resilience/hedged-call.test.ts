@@ -113,9 +113,13 @@ describe("a hedged call", () => {
   });
 
   it("does not hold a slow service for fast because its hedges win", async () => {
-    const world = knownWorld({ a: [{ afterMs: 500 }], b: [{ afterMs: 500 }] });
-    const first = (await world.call()).explanation.hedgeDelayMs ?? 0;
-    for (let call = 0; call < 60; call++) await world.call();
-    expect((await world.call()).explanation.hedgeDelayMs ?? 0).toBeGreaterThan(first * 5);
+    const generous = { ratio: 1, minPerSecond: 1000, ttlMs: 10_000 };
+    const hedge = { ...hedgePolicy, quantile: 0.6 };
+    const world = knownWorld({ a: [{ afterMs: 500 }], b: [{ afterMs: 1 }] }, { hedge, budget: generous });
+    for (let call = 0; call < 400; call++) {
+      const { explanation } = await world.call();
+      expect(explanation.attempts).toHaveLength(2);
+      expect(explanation.hedgeDelayMs).toBeGreaterThanOrEqual(20);
+    }
   });
 });

@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { CallPolicy } from "#mesh/contract";
@@ -86,6 +87,7 @@ it("ends every call in time, explains all of it, and leaves nothing behind, what
         running.push(
           call.then((result) => {
             over.abort();
+            expect(getEventListeners(caller.signal, "abort")).toEqual([]);
             extra.attempts += result.explanation.attempts.filter(
               ({ kind }) => kind === "retry" || kind === "hedge",
             ).length;
