@@ -6,6 +6,7 @@ import type { CallRecord } from "./call-record.ts";
 import { endpointVerdict } from "./code-class.ts";
 import type { AttemptKind } from "./explanation.ts";
 import type { Outcome } from "./outcome.ts";
+import { over } from "./over.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** One call while its attempts are made. */
@@ -112,11 +113,11 @@ async function limited<T>(
 
   const own = new AbortController();
   const timer = new AbortController();
-  const follow = () => own.abort();
+  const follow = () => own.abort(signal.reason);
   signal.addEventListener("abort", follow, { once: true });
   const timedOut = world.sleep(timeoutMs, timer.signal).then((): Outcome<T> | undefined => {
     if (timer.signal.aborted) return undefined;
-    own.abort();
+    own.abort(over);
     const message = `the attempt took longer than ${timeoutMs} ms`;
     return { ok: false, code: Code.DEADLINE_EXCEEDED, message, progress: "maybe_processed" };
   });
@@ -125,7 +126,7 @@ async function limited<T>(
     if (outcome || signal.aborted) return outcome;
     return await timedOut;
   } finally {
-    timer.abort();
+    timer.abort(over);
     signal.removeEventListener("abort", follow);
   }
 }

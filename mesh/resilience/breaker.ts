@@ -33,6 +33,7 @@ export interface BreakerSnapshot {
 /** Refuses calls to a target for a while when most of them fail. */
 export interface Breaker {
   tryEnter(now: number): BreakerAnswer;
+  state(now: number): BreakerState;
   snapshot(now: number): BreakerSnapshot;
   /** Closes it and forgets what was counted. */
   reset(now: number): void;
@@ -111,6 +112,10 @@ export function createBreaker(policy: BreakerPolicy): Breaker {
       if (probes.size >= policy.probes) return { allowed: false, retryAfterMs: Math.min(...probes.values()) - now };
       probes.set(permit, now + policy.probeDeadlineMs);
       return { allowed: true, permit };
+    },
+    state(now) {
+      settle(now);
+      return state;
     },
     snapshot(now) {
       settle(now);

@@ -2,10 +2,11 @@ import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { CallWorld } from "./call.ts";
 import type { DecidedBy } from "./explanation.ts";
 import type { Failure } from "./outcome.ts";
+import { over } from "./over.ts";
 
 /** What ends a call from outside: its deadline, or its caller. */
 export interface CallEnd {
-  /** Aborts when the call ends. */
+  /** Aborts when the call ends, with its failure as the reason. */
   readonly signal: AbortSignal;
   /** How it ended; undefined as long as it goes on. */
   failure(): (Failure & { readonly by: DecidedBy }) | undefined;
@@ -25,7 +26,7 @@ export function watchCallEnd(
   function end(by: DecidedBy, code: Code, message: string): void {
     if (ended) return;
     ended = { ok: false, by, code, message, progress: "maybe_processed" };
-    controller.abort();
+    controller.abort(ended);
   }
   const passed = () => end("deadline", Code.DEADLINE_EXCEEDED, "the deadline has passed");
   const cancelled = () => end("caller", Code.CANCELLED, "the caller has cancelled");
@@ -43,7 +44,7 @@ export function watchCallEnd(
     signal: controller.signal,
     failure: () => ended,
     close() {
-      timer.abort();
+      timer.abort(over);
       signal?.removeEventListener("abort", cancelled);
     },
   };

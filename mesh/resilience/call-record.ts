@@ -23,7 +23,7 @@ export interface CallRecord {
 /** Begins the record of a call. */
 export function createCallRecord<T>({ request, guards, world }: CallContext<T>): CallRecord {
   const startedAt = world.now();
-  const before = guards.breaker?.snapshot(startedAt).state;
+  const before = guards.breaker?.state(startedAt);
   let bulkhead: CallExplanation["bulkhead"];
   const timeIn = { fault: 0, queue: 0, attempts: 0, backoff: 0 };
   const attempts: AttemptExplanation[] = [];
@@ -63,7 +63,7 @@ export function createCallRecord<T>({ request, guards, world }: CallContext<T>):
     explain(outcome, by) {
       const now = world.now();
       enter(phase);
-      const after = guards.breaker?.snapshot(now).state;
+      const after = guards.breaker?.state(now);
       return {
         method: request.method,
         target: request.target,

@@ -5,6 +5,7 @@ import { makeAttempt, pickEndpoint, type RunningCall } from "./attempts.ts";
 import type { AttemptKind } from "./explanation.ts";
 import { hedgeDelayMs } from "./hedge.ts";
 import type { Failure, Outcome } from "./outcome.ts";
+import { over } from "./over.ts";
 import { noEndpoint } from "./retried-call.ts";
 import type { StopReason } from "./retry.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -59,7 +60,7 @@ export async function runHedged<T>(call: RunningCall<T>, policy: HedgePolicy): P
     return await run(race, delayMs);
   } finally {
     const losers = [...race.running];
-    for (const { controller } of losers) controller.abort();
+    for (const { controller } of losers) controller.abort(over);
     // They end with their signals; after this the call holds no place at any endpoint.
     await Promise.all(losers.map(({ settled }) => settled));
   }
@@ -103,14 +104,14 @@ async function nextEvent<T>({ call, running, open, nextAt }: Race<T>) {
   try {
     return await untilAborted(Promise.race(events), end.signal);
   } finally {
-    timer.abort();
+    timer.abort(over);
   }
 }
 
 function begin<T>(race: Race<T>, kind: AttemptKind, picked: Picked): void {
   const { call, running } = race;
   const controller = new AbortController();
-  const follow = () => controller.abort();
+  const follow = () => controller.abort(call.end.signal.reason);
   call.end.signal.addEventListener("abort", follow, { once: true });
   race.begun += 1;
   if (kind !== "transparent") race.counted += 1;

@@ -9,6 +9,7 @@ import { allowsFallback, targetVerdict } from "./code-class.ts";
 import type { CallExplanation, DecidedBy } from "./explanation.ts";
 import { runHedged } from "./hedged-call.ts";
 import type { Failure, Outcome } from "./outcome.ts";
+import { over } from "./over.ts";
 import { runRetried } from "./retried-call.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -115,7 +116,7 @@ async function enterBulkhead<T>(call: RunningCall<T>): Promise<{ release: () => 
   const waits: Promise<(() => void) | undefined>[] = [answer.ticket.entered];
   if (Number.isFinite(waitMs)) waits.push(world.sleep(waitMs, timer.signal).then(() => undefined));
   const release = await untilAborted(Promise.race(waits), end.signal);
-  timer.abort();
+  timer.abort(over);
   const ended = endedBy(call);
   if (release && !ended) return { release };
   // A place that was given in the very moment of giving up goes to the next one.
