@@ -16,8 +16,8 @@ const cache = join(import.meta.dirname, "../../.data/brokers");
 export async function installNatsServer(version: string): Promise<string> {
   const folder = join(cache, version);
   if (existsSync(join(folder, "nats-server"))) return folder;
-  mkdirSync(folder, { recursive: true });
   await requireGo(version);
+  mkdirSync(folder, { recursive: true });
   const env = { ...process.env, GOBIN: folder, GOFLAGS: "-trimpath" };
   await exec("go", ["install", `github.com/nats-io/nats-server/v2@v${version}`], { env, timeout: 600_000 });
   return folder;

@@ -12,9 +12,21 @@ import { installNatsServer } from "./install.ts";
 const plan = [
   {
     version: "2.11.10",
-    files: ["mesh/events/nats", "mesh/events/relay", "mesh/events/consumers", "tests/e2e/checkout"],
+    files: [
+      "mesh/events/nats",
+      "mesh/events/consumers",
+      "mesh/events/handover",
+      "tests/e2e/checkout",
+      "tests/e2e/crash",
+    ],
   },
-  { version: "2.12.1", files: ["mesh/events", "tests/e2e/checkout", "tests/e2e/crash", "tests/brokers/cluster"] },
+  {
+    version: "2.12.1",
+    files: [
+      ...["tests/brokers/cluster", "mesh/events/nats", "mesh/events/consumers", "mesh/events/handover"],
+      ...["mesh/events/relay", "mesh/events/repair", "tests/e2e/checkout"],
+    ],
+  },
 ];
 
 const vitest = join(import.meta.dirname, "../../node_modules/vitest/vitest.mjs");

@@ -49,7 +49,7 @@ const consumers: Record<string, (mesh: TestMesh, story: string) => Promise<{ ser
     return { service, command: (event) => placeOrCancel(mesh, service, event) };
   },
   "shop.payment": async (mesh) => {
-    const provider = stack.use(await runProvider(1_500));
+    const provider = stack.use(await runProvider(4_000));
     return { service: paymentService(mesh.config(PaymentService), { providerUrl: provider.url }) };
   },
   "shop.shipping": async (mesh) => ({ service: shippingService(mesh.config(ShippingService)) }),
