@@ -14,6 +14,9 @@ const stream = "EVT_SHOP_ORDER";
 /** What was on its way when a node went comes again when its time for an acknowledgement is over: after 30 s. */
 const slowly = { timeout: 90_000, interval: 50 };
 
+/** Messages of the stream that are asked for at the same time. */
+const readAtOnce = 50;
+
 let cluster: TestCluster;
 let world: TestWorld;
 let orders: TestService;
@@ -56,11 +59,13 @@ async function storedEvents(): Promise<Map<string, { key: string; version: numbe
   return cluster.ask(async (manager) => {
     const { state } = await manager.streams.info(stream);
     const found = new Map<string, { key: string; version: number }>();
-    for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
-      const { header } = await manager.streams.getMessage(stream, { seq });
-      const id = header.get("ce-id");
-      if (!found.has(id))
-        found.set(id, { key: header.get("ce-subject"), version: Number(header.get("ce-aggversion")) });
+    for (let first = state.first_seq; first <= state.last_seq; first += readAtOnce) {
+      const sequences = Array.from({ length: Math.min(readAtOnce, state.last_seq - first + 1) }, (_, n) => first + n);
+      for (const { header } of await Promise.all(sequences.map((seq) => manager.streams.getMessage(stream, { seq })))) {
+        const id = header.get("ce-id");
+        const event = { key: header.get("ce-subject"), version: Number(header.get("ce-aggversion")) };
+        if (!found.has(id)) found.set(id, event);
+      }
     }
     return found;
   });
