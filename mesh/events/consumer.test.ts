@@ -26,7 +26,7 @@ function silentBroker(backlog: number) {
     eventIdAt: async () => undefined,
     rewindConsumers: async () => [],
     ensureConsumer: async () => "durable",
-    backlog: async () => backlog,
+    backlog: async () => ({ undelivered: backlog, unacknowledged: 0, redelivered: 0 }),
     wake: () => undefined,
     onWake: () => undefined,
   };

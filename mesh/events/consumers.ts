@@ -1,6 +1,6 @@
 import type { Contract, EventContract } from "#mesh/contract";
 import type { Part } from "#mesh/process";
-import type { Broker, IncomingMessage } from "./broker.ts";
+import type { Backlog, Broker, IncomingMessage } from "./broker.ts";
 import { type Consumer, runConsumer } from "./consumer.ts";
 import { buryUnreadable, handleMessage, readMessage } from "./handle-message.ts";
 import type { KeyedQueue } from "./keyed-queue.ts";
@@ -11,6 +11,8 @@ import { consumerSpec } from "./stream-names.ts";
 export interface Consumers extends Part {
   /** Services whose events cannot be consumed at the moment. */
   readonly waitingFor: readonly string[];
+  /** How far the service is behind each producer; undefined where nothing is pulled at the moment. */
+  backlogs(): Promise<ReadonlyMap<string, Backlog | undefined>>;
 }
 
 /** What the consumers need. */
@@ -62,6 +64,10 @@ export function createConsumers(options: ConsumersOptions): Consumers {
     name: "consumers",
     get waitingFor() {
       return [...consumers].filter(([, { consuming }]) => !consuming).map(([producer]) => producer);
+    },
+    async backlogs() {
+      const read = [...consumers].map(async ([producer, consumer]) => [producer, await consumer.backlog()] as const);
+      return new Map(await Promise.all(read));
     },
     async start() {
       for (const [producer, ofProducer] of Map.groupBy(events, ({ service }) => service)) {
