@@ -29,7 +29,7 @@ export async function readBacklogs(
     from (
       select stream, parked_at from heddle.parked where consumer = ${name}
       union all
-      select stream, null from heddle.dead_letter where consumer = ${name} and state = 'open'
+      select stream, null from heddle.dead_letter where consumer = ${name} and state in ('open', 'retrying')
     ) as waiting
     group by stream
   `);

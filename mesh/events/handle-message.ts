@@ -4,7 +4,7 @@ import { isUnavailable } from "#mesh/db";
 import { faultPoint } from "#mesh/fault";
 import type { IncomingMessage } from "./broker.ts";
 import { readDelivery } from "./cloud-events.ts";
-import { type DeadLetter, tellCritical } from "./dead-letter.ts";
+import { type DeadLetter, recordRetrying, tellCritical } from "./dead-letter.ts";
 import { type Delivery, PermanentError } from "./delivery.ts";
 import { buryNew, type Reception, takeIn } from "./reception.ts";
 import { retryDelayMs } from "./retry-delay.ts";
@@ -31,6 +31,7 @@ export async function handleMessage(reception: Reception, message: IncomingMessa
   } catch (error) {
     const isFinal = error instanceof PermanentError || (deliveries >= maxDeliveries && !isUnavailable(error));
     if (isFinal && isCritical(type)) {
+      await noteCritical(reception, { ...letterOf(reception, message, delivery), error });
       return message.retry(tellCritical(log, delivery, error));
     }
     if (isFinal) {
@@ -64,6 +65,15 @@ export function readMessage(message: IncomingMessage): Delivery | PermanentError
     return readDelivery({ subject, headers, payload, deliveries });
   } catch (error) {
     return error instanceof PermanentError ? error : new PermanentError(String(error), { cause: error });
+  }
+}
+
+/** Puts a critical event that fails on record, for whoever is on call; it is tried again in any case. */
+async function noteCritical({ database, log }: Reception, letter: DeadLetter): Promise<void> {
+  try {
+    await database.transaction((tx) => recordRetrying(tx, letter));
+  } catch (error) {
+    log.warn({ eventId: letter.delivery.eventId, err: error }, "could not record that a critical event fails");
   }
 }
 

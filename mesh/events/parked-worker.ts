@@ -2,7 +2,7 @@ import { faultPoint } from "#mesh/fault";
 import type { Part } from "#mesh/process";
 import { blockTail } from "./blocked-tail.ts";
 import { readDelivery } from "./cloud-events.ts";
-import { errorText, insertDeadLetter, tellCritical } from "./dead-letter.ts";
+import { errorText, insertDeadLetter, recordRecovery, recordRetrying, tellCritical } from "./dead-letter.ts";
 import { type Delivery, PermanentError } from "./delivery.ts";
 import { setInboxStatus } from "./inbox.ts";
 import { claimParked, deleteParked, type ParkedEvent, parkAgain, parkFailed } from "./parked.ts";
@@ -87,6 +87,9 @@ async function tryNext(reception: Reception): Promise<boolean> {
         await deleteParked(tx, event.id);
         await setInboxStatus(tx, delivery.eventId, consumer, "done");
       }
+      if (event.failures > 0) {
+        await recordRecovery(tx, delivery.eventId, consumer);
+      }
     });
     if (claimed !== undefined) {
       await faultPoint("parked.committed");
@@ -109,10 +112,18 @@ async function noteFailure(
   const { consumer, database, log, maxDeliveries } = reception;
   const failures = event.failures + 1;
   const { eventId, type, key } = delivery;
+  const letter = {
+    ...{ consumer, delivery: { ...delivery, deliveries: failures }, error },
+    ...{ stream: streamOf(delivery), sequence: undefined },
+  };
   const isFinal = error instanceof PermanentError || failures >= maxDeliveries;
   if (isFinal && reception.isCritical(type)) {
-    const delayMs = tellCritical(log, { ...delivery, deliveries: failures }, error);
-    await database.transaction((tx) => parkFailed(tx, event.id, delayMs, errorText(error)));
+    const delayMs = tellCritical(log, letter.delivery, error);
+    await database.transaction(async (tx) => {
+      if (await parkFailed(tx, event.id, delayMs, errorText(error))) {
+        await recordRetrying(tx, letter);
+      }
+    });
     return;
   }
   if (!isFinal) {
@@ -121,10 +132,6 @@ async function noteFailure(
     log.warn({ eventId, type, key, failures, delayMs, err: error }, "could not take a parked event in, trying again");
     return;
   }
-  const letter = {
-    ...{ consumer, delivery: { ...delivery, deliveries: failures }, error },
-    ...{ stream: streamOf(delivery), sequence: undefined },
-  };
   await database.transaction(async (tx) => {
     // First, since it waits for whoever is about to park an event behind this one.
     await deleteParked(tx, event.id);

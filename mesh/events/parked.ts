@@ -85,6 +85,14 @@ export async function deleteParked(tx: Transaction, id: string): Promise<void> {
   await tx.execute(sql`delete from heddle.parked where id = ${id}`);
 }
 
+/** Ends the wait of an event, wherever it is found. Returns false when it does not wait. */
+export async function takeFromParked(tx: Transaction, eventId: string, consumer: string): Promise<boolean> {
+  const taken = await tx.execute(
+    sql`delete from heddle.parked where event_id = ${eventId} and consumer = ${consumer} returning 1`,
+  );
+  return taken.length > 0;
+}
+
 /** Keeps an event that was tried too early waiting. */
 export async function parkAgain(tx: Transaction, { id, attempts }: ParkedEvent): Promise<void> {
   const dueAt = dueIn(Math.min(firstRetryMs * 2 ** attempts, longestRetryMs));
@@ -93,11 +101,13 @@ export async function parkAgain(tx: Transaction, { id, attempts }: ParkedEvent):
   `);
 }
 
-/** Keeps an event whose handler failed waiting. */
-export async function parkFailed(tx: Transaction, id: string, delayMs: number, error: string): Promise<void> {
-  await tx.execute(sql`
+/** Keeps an event whose handler failed waiting. Returns false when somebody has ended its wait meanwhile. */
+export async function parkFailed(tx: Transaction, id: string, delayMs: number, error: string): Promise<boolean> {
+  const kept = await tx.execute(sql`
     update heddle.parked set failures = failures + 1, due_at = ${dueIn(delayMs)}, error = ${error} where id = ${id}
+    returning 1
   `);
+  return kept.length > 0;
 }
 
 function dueIn(ms: number) {

@@ -43,14 +43,15 @@ export async function listLetters(mesh: Mesh, options: LetterFilter & { limit: n
       value.groups.map((group) => [service, String(group.count), shortName(group.type), group.errorHash, group.error]),
     );
     const letters = answers.flatMap(({ service, value }) =>
-      value.deadLetters.map(({ id, type, key, deliveries, lastSeenTime }) => [
-        ...[`${service}/${id}`, shortName(type), key, String(deliveries), when(lastSeenTime)],
+      value.deadLetters.map(({ id, type, key, state, deliveries, firstSeenTime, lastSeenTime }) => [
+        ...[`${service}/${id}`, shortName(type), key, state, String(deliveries)],
+        ...[when(firstSeenTime), when(lastSeenTime)],
       ]),
     );
     if (letters.length === 0) console.log("no dead letters");
     else {
       console.log(table(["SERVICE", "COUNT", "EVENT", "HASH", "ERROR"], groups));
-      console.log(`\n${table(["LETTER", "EVENT", "KEY", "DELIVERIES", "LAST SEEN"], letters)}`);
+      console.log(`\n${table(["LETTER", "EVENT", "KEY", "STATE", "DELIVERIES", "SINCE", "LAST SEEN"], letters)}`);
     }
   }
   tellAway(away);

@@ -101,9 +101,10 @@ function waitLines({ service, value }: Answer<GetSagaResponse>): string[] {
     ...value.parked.map(
       ({ type, waitingFor, parkTime }) => `${shortName(type)} waits since ${when(parkTime)} for ${waitingFor}`,
     ),
-    ...value.deadLetters.map(
-      ({ id, type, lastSeenTime, error }) =>
-        `${shortName(type)} is dead letter ${service}/${id} since ${when(lastSeenTime)}: ${error}`,
+    ...value.deadLetters.map(({ id, type, state, firstSeenTime, lastSeenTime, error }) =>
+      state === "retrying"
+        ? `${shortName(type)} is tried again and again since ${when(firstSeenTime)}, ${service}/${id}: ${error}`
+        : `${shortName(type)} is dead letter ${service}/${id} since ${when(lastSeenTime)}: ${error}`,
     ),
   ].map((line) => `${service}: ${line}`);
 }

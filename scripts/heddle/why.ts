@@ -23,7 +23,11 @@ export function why(key: string, parts: readonly Part[]): string {
 function obstacle({ service, deadLetters, effects, parked }: Part): string | undefined {
   const [letter] = deadLetters;
   if (letter) {
-    const { id, type, lastSeenTime, error } = letter;
+    const { id, type, state, firstSeenTime, lastSeenTime, error } = letter;
+    if (state === "retrying") {
+      const since = `since ${when(firstSeenTime)} (${ago(firstSeenTime)})`;
+      return `${service} tries ${shortName(type)} again and again ${since}, ${service}/${id}: ${error}.`;
+    }
     const since = `since ${when(lastSeenTime)} (${ago(lastSeenTime)})`;
     return `${service} waits ${since} for somebody to mend dead letter ${service}/${id}, ${shortName(type)}: ${error}.`;
   }

@@ -13,6 +13,7 @@ import { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactio
 import { OrderErrorReasonSchema } from "#gen/shop/order/v1/order_errors_pb.ts";
 import {
   file_shop_order_v1_order_events,
+  OrderCancelledSchema,
   OrderConfirmedSchema,
   OrderPlacedSchema,
 } from "#gen/shop/order/v1/order_events_pb.ts";
@@ -51,6 +52,11 @@ const inventory = (config: ServiceConfig) =>
         async onOrderPlaced({ orderId, userId, paymentMethod }) {
           if (poisoned.has(orderId)) throw new PermanentError("cannot digest this");
           return { event: { case: "stockReserved", value: { orderId, userId, paymentMethod } } };
+        },
+        async onOrderCancelled({ orderId }, { state }) {
+          if (poisoned.has(orderId)) throw new PermanentError("cannot digest this");
+          if (state === "NONE") return {};
+          return { event: { case: "stockReleased", value: { orderId } } };
         },
         onOrderConfirmed: async ({ orderId }) => ({ event: { case: "stockCommitted", value: { orderId } } }),
       },
@@ -202,7 +208,7 @@ it("ends its tails when the service stops, not when its time to finish is over",
 
 it("counts what is behind: not delivered, in hand, parked and dead", async () => {
   const { orderId, id } = await deadOrder();
-  await order(OrderConfirmedSchema, { orderId });
+  await order(OrderCancelledSchema, { orderId });
   await eventually(async () => {
     const { backlogs } = await client.listBacklogs({}, admin);
     expect(backlogs).toMatchObject([
@@ -215,6 +221,7 @@ it("counts what is behind: not delivered, in hand, parked and dead", async () =>
     ]);
     expect(backlogs[1]?.undelivered).toBeUndefined();
   });
+  poisoned.delete(orderId);
   await client.discardDeadLetters({ ids: [id], reason: "a test order" }, admin);
 });
 
@@ -285,6 +292,30 @@ it("lists, tries dry and discards from the command line, by filter and with a re
   const shown = await run("show", letters[0] ?? "");
   expect(shown.out).toMatch(/\(discarded\)/);
   expect(shown.out).toContain(`discarded by ${user.id}: test orders`);
+});
+
+it("shows a critical event that fails for ever as one that is tried, and lets an admin end it", async () => {
+  const orderId = randomUUID();
+  await place(orderId);
+  await eventually(async () => {
+    expect((await client.getSaga({ key: orderId }, admin)).participant?.state).toBe("RESERVED");
+  });
+  poisoned.add(orderId);
+  await order(OrderCancelledSchema, { orderId });
+  const letter = await eventually(async () => {
+    const { deadLetters } = await client.getSaga({ key: orderId }, admin);
+    expect(deadLetters).toMatchObject([{ type: OrderCancelledSchema.typeName, state: "retrying" }]);
+    return `shop.inventory/${deadLetters[0]?.id}`;
+  });
+  const authorization = new Headers(admin.headers).get("authorization") ?? "";
+  const variables = { SHOP_INVENTORY_ADDRESS: service.address, HEDDLE_TOKEN: authorization.replace("Bearer ", "") };
+  const why = await runHeddle(["sagas", "why", orderId], variables);
+  expect(why.out).toMatch(/shop\.inventory tries OrderCancelled again and again since \S+Z .*cannot digest this/);
+  const listed = await runHeddle(["dead-letters", "list", "--key", orderId], variables);
+  expect(listed.out).toMatch(new RegExp(`^${letter}\\s+OrderCancelled\\s+${orderId}\\s+retrying\\s`, "m"));
+  const discard = ["dead-letters", "discard", letter, "--reason", "settled by hand"];
+  expect(await runHeddle(discard, variables)).toMatchObject({ code: 0, out: `${letter}  discarded\n` });
+  expect((await client.getSaga({ key: orderId }, admin)).deadLetters).toEqual([]);
 });
 
 it("lists participants page by page, filtered by state and rest", async () => {

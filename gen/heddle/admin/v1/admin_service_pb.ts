@@ -495,7 +495,7 @@ export const ParkedEventSchema: GenMessage<ParkedEvent> = /*@__PURE__*/
   messageDesc(file_heddle_admin_v1_admin_service, 8);
 
 /**
- * Which dead letters are meant: the open ones that meet everything given.
+ * Which dead letters are meant: the open and the retrying ones that meet everything given.
  *
  * @generated from message heddle.admin.v1.DeadLetterFilter
  */
@@ -537,7 +537,7 @@ export const DeadLetterFilterSchema: GenMessage<DeadLetterFilter> = /*@__PURE__*
   messageDesc(file_heddle_admin_v1_admin_service, 9);
 
 /**
- * An event that the service could not take in.
+ * An event that the service cannot take in.
  *
  * @generated from message heddle.admin.v1.DeadLetter
  */
@@ -571,7 +571,8 @@ export type DeadLetter = Message<"heddle.admin.v1.DeadLetter"> & {
   key: string;
 
   /**
-   * "open", "replayed" or "discarded".
+   * "open": set aside until somebody replays or discards it; "retrying": critical, hence never set aside, and tried
+   * again and again; "recovered": it went through in the end; "replayed" or "discarded".
    *
    * @generated from field: string state = 5;
    */
@@ -683,7 +684,7 @@ export const DeadLetterGroupSchema: GenMessage<DeadLetterGroup> = /*@__PURE__*/
  */
 export type ListDeadLettersRequest = Message<"heddle.admin.v1.ListDeadLettersRequest"> & {
   /**
-   * Which ones. Left out, all that are open.
+   * Which ones. Left out, all that are open or retrying.
    *
    * @generated from field: heddle.admin.v1.DeadLetterFilter filter = 1;
    */
@@ -1365,7 +1366,8 @@ export const AdminService: GenService<{
     output: typeof GetSagaResponseSchema;
   },
   /**
-   * Lists the events that this service could not take in, last seen first, with the counts of alike errors.
+   * Lists the events that this service cannot take in, last seen first, with the counts of alike errors: those that it
+   * has set aside, and the critical ones that it tries again and again.
    *
    * @generated from rpc heddle.admin.v1.AdminService.ListDeadLetters
    */
@@ -1395,7 +1397,7 @@ export const AdminService: GenService<{
     output: typeof ReplayDeadLettersResponseSchema;
   },
   /**
-   * Gives dead letters up for good; what waited behind them goes on. Kept in the audit with the caller's id.
+   * Gives dead letters up for good, critical ones too; what waited behind them goes on. Kept in the audit with the caller's id.
    *
    * @generated from rpc heddle.admin.v1.AdminService.DiscardDeadLetters
    */
