@@ -35,7 +35,7 @@ function silentBroker(backlog: number) {
 
 const start = (broker: Broker) =>
   runConsumer({
-    ...{ broker, spec: consumerSpec("c.d", "a.b", []), maxMessages: 4, log: silentLogger() },
+    ...{ broker, spec: consumerSpec("c.d", "a.b", { subjectPrefixes: [] }), maxMessages: 4, log: silentLogger() },
     handle: async () => undefined,
   });
 

@@ -104,10 +104,13 @@ export function createEvents(options: EventsOptions): Events {
 function createTaking(options: EventsOptions, receive: Receive, broker: ReturnType<typeof natsBroker>) {
   const { contract, database, log, maxDeliveries = 8, critical = new Set<string>() } = options;
   const aborting = new AbortController();
+  const reactions = (contract.reactions?.events ?? []).filter((reaction) => reaction.ordered);
+  const ordered = new Set(reactions.map(({ event }) => event.message.typeName));
   const reception: Reception = {
     consumer: contract.name,
     ...{ database, receive, log, maxDeliveries },
     isCritical: typeof critical === "function" ? critical : (type) => critical.has(type),
+    isOrdered: (type) => ordered.has(type),
     signal: aborting.signal,
   };
   const places = Math.max(1, database.poolSize - otherConnections);

@@ -1,3 +1,4 @@
+import { afterCommit } from "#mesh/db";
 import { faultPoint } from "#mesh/fault";
 import type { Part } from "#mesh/process";
 import { blockTail } from "./blocked-tail.ts";
@@ -128,17 +129,23 @@ async function noteFailure(
   }
   if (!isFinal) {
     const delayMs = retryDelayMs(failures);
-    await database.transaction((tx) => parkFailed(tx, event.id, delayMs, errorText(error)));
+    await database.transaction(async (tx) => {
+      const kept = await parkFailed(tx, event.id, delayMs, errorText(error));
+      if (kept && reception.isOrdered(type)) {
+        await recordRetrying(tx, letter);
+      }
+    });
     log.warn({ eventId, type, key, failures, delayMs, err: error }, "could not take a parked event in, trying again");
     return;
   }
   await database.transaction(async (tx) => {
     // First, since it waits for whoever is about to park an event behind this one.
-    await deleteParked(tx, event.id);
-    await blockTail(tx, letter, await insertDeadLetter(tx, letter));
-    await setInboxStatus(tx, eventId, consumer, "dead");
+    if (await deleteParked(tx, event.id)) {
+      await blockTail(tx, letter, await insertDeadLetter(tx, letter));
+      await setInboxStatus(tx, eventId, consumer, "dead");
+      afterCommit(tx, () => logDeadLetter(log, letter));
+    }
   });
-  logDeadLetter(log, letter);
 }
 
 function readParked({ subject, headers, payload, attempts }: ParkedEvent): Delivery {

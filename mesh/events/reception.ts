@@ -21,6 +21,8 @@ export interface Reception {
   readonly maxDeliveries: number;
   /** Types of events that never become dead letters: they are tried for ever. */
   readonly isCritical: (type: string) => boolean;
+  /** Types of events that wait for those before them of the same producer and key, also while those fail. */
+  readonly isOrdered: (type: string) => boolean;
   readonly log: Logger;
 }
 

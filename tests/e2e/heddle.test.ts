@@ -37,7 +37,7 @@ it("shows and explains an order that has come to its end", async () => {
   expect(shown.out).toMatch(/^shop\.payment\s+CAPTURED \(final\)/m);
   expect(shown.out).toMatch(/^\S+Z\s+shop\.order\s+NONE → PENDING\s+command PlaceOrder\s+OrderPlaced$/m);
   expect(shown.out).toMatch(
-    /^\S+Z\s+\+\d+ ms\s+shop\.inventory\s+NONE → RESERVED\s+OrderPlaced of shop\.order\s+StockReserved$/m,
+    /^\S+Z\s+\+[\d.]+ m?s\s+shop\.inventory\s+NONE → RESERVED\s+OrderPlaced of shop\.order\s+StockReserved$/m,
   );
   expect(shown.out).toMatch(/shop\.payment\s+AUTHORISING → AUTHORISED\s+call Authorise\s+PaymentAuthorised$/m);
   const times = [...shown.out.matchAll(/^(\S+Z)\s.*→/gm)].map(([, time]) => time);
@@ -50,7 +50,8 @@ it("shows and explains an order that has come to its end", async () => {
       moves: expect.arrayContaining([expect.objectContaining({ to: "PENDING" })]),
     }),
   );
-  expect(await why()).toMatch(/It took \d+ steps in .+, from command PlaceOrder to \w+ of shop\.\w+ at shop\.shipping/);
+  const course = /It took \d+ steps in .+, from command PlaceOrder to \w+ of shop\.\w+ at shop\.shipping/;
+  await expect.poll(why, { timeout: 20_000 }).toMatch(course);
   const listed = JSON.parse((await heddle(["sagas", "list", "--json"])).out);
   expect(listed).toContainEqual(
     expect.objectContaining({
