@@ -5,10 +5,16 @@ export interface Progress {
   clear(): void;
 }
 
+/** Where progress is written to. */
+export interface ProgressScreen {
+  readonly isTTY: boolean;
+  write(text: string): boolean;
+}
+
 const width = 30;
 
 /** A bar on a terminal, a line for each step elsewhere. Silent where all is done in one step of `step`. */
-export function createProgress(total: number, step: number, out: NodeJS.WriteStream = process.stderr): Progress {
+export function createProgress(total: number, step: number, out: ProgressScreen = process.stderr): Progress {
   let done = 0;
   if (total <= step) return { advance() {}, clear() {} };
   const bar = () => "#".repeat(Math.round((width * done) / total)).padEnd(width, ".");

@@ -294,6 +294,26 @@ it("lists, tries dry and discards from the command line, by filter and with a re
   expect(shown.out).toContain(`discarded by ${user.id}: test orders`);
 });
 
+it("replays many in batches, the oldest first, and tells how far it has come", async () => {
+  const orderIds = Array.from({ length: 25 }, () => randomUUID());
+  for (const orderId of orderIds) {
+    poisoned.add(orderId);
+    await place(orderId);
+  }
+  const letters = await eventually(async () => {
+    const { deadLetters } = await client.listDeadLetters({}, admin);
+    expect(deadLetters).toHaveLength(orderIds.length);
+    return deadLetters.map(({ id }) => Number(id)).toSorted((a, b) => a - b);
+  });
+  for (const orderId of orderIds) poisoned.delete(orderId);
+  const authorization = new Headers(admin.headers).get("authorization") ?? "";
+  const variables = { SHOP_INVENTORY_ADDRESS: service.address, HEDDLE_TOKEN: authorization.replace("Bearer ", "") };
+  const replay = ["dead-letters", "replay", "--type", OrderPlacedSchema.typeName, "--reason", "the fix is out"];
+  const { out, err } = await runHeddle(replay, variables);
+  expect(out).toBe(letters.map((id) => `shop.inventory/${id}  done\n`).join(""));
+  expect(err).toMatch(/^20 of 25\n25 of 25\n/);
+});
+
 it("shows a critical event that fails for ever as one that is tried, and lets an admin end it", async () => {
   const orderId = randomUUID();
   await place(orderId);
