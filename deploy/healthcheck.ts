@@ -1,15 +1,27 @@
 // Ends with code 0 when a process serves, with 1 and the reason when it does not:
 //   node deploy/healthcheck.ts grpc://127.0.0.1:50054          grpc.health.v1, the whole server
 //   node deploy/healthcheck.ts http://127.0.0.1:8080/readyz    status 200
+import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
-import { Client, credentials } from "@grpc/grpc-js";
+import { type ChannelCredentials, Client, credentials } from "@grpc/grpc-js";
 import { HealthCheckResponse_ServingStatus, HealthCheckResponseSchema } from "#gen/grpc/health/v1/health_pb.ts";
+import { authoritiesOf, readSecurity } from "#mesh/config";
 
 const deadlineMs = 4_000;
 
+/** What the process beside this one listens with, by the same environment. */
+function ownCredentials(): ChannelCredentials {
+  const security = readSecurity();
+  if (security.kind === "plaintext") return credentials.createInsecure();
+  const authorities = readFileSync(authoritiesOf(security));
+  // Whoever has a certificate for this port of one's own machine is the process that is asked for.
+  return credentials.createSsl(authorities, null, null, { checkServerIdentity: () => undefined });
+}
+
 /** Throws when the server at host:port does not serve. */
 async function checkGrpc(address: string): Promise<void> {
-  const client = new Client(address, credentials.createInsecure());
+  // An address of numbers is no name for TLS, and Node warns of it (DEP0123).
+  const client = new Client(address, ownCredentials(), { "grpc.ssl_target_name_override": "localhost" });
   const answer = Promise.withResolvers<Uint8Array>();
   // An empty request asks for the server as a whole, and an empty message has no bytes.
   const none = () => Buffer.alloc(0);

@@ -8,6 +8,8 @@ export interface Upstream {
   readonly service: DescService;
   /** host:port. */
   readonly address: string;
+  /** Name of the service whose process it is, such as "shop.order". */
+  readonly server: string;
 }
 
 /** A channel to one address. */
@@ -18,26 +20,31 @@ export interface Upstreams {
   readonly list: readonly Upstream[];
   /** The channel of a service, which passes on whose call it is. */
   channel(service: DescService): Transport;
-  /** The channel for the gateway's own calls, in nobody's name. */
-  ownChannel(address: string): Transport;
+  /** The channel for the gateway's own calls to a service, in nobody's name. */
+  ownChannel(service: DescService): Transport;
   close(): void;
 }
 
 /** Opens a channel; `forwardUser` passes the user's Authorization header on. */
-export type OpenChannel = (address: string, forwardUser: boolean) => UpstreamTransport;
+export type OpenChannel = (upstream: Upstream, forwardUser: boolean) => UpstreamTransport;
 
-/** Opens one channel of each kind to each address. */
+/** Opens one channel of each kind to each process. */
 export function createUpstreams(list: readonly Upstream[], open: OpenChannel): Upstreams {
-  const addresses = [...new Set(list.map(({ address }) => address))];
-  const forwarding = new Map(addresses.map((address) => [address, open(address, true)]));
-  const own = new Map(addresses.map((address) => [address, open(address, false)]));
-  const byService = new Map(list.map(({ service, address }) => [service.typeName, forwarding.get(address)]));
+  const processOf = ({ server, address }: Upstream) => `${server} ${address}`;
+  const processes = new Map(list.map((upstream) => [processOf(upstream), upstream]));
+  const channels = new Map(
+    [...processes].map(([name, upstream]) => [name, { forwarding: open(upstream, true), own: open(upstream, false) }]),
+  );
+  const byService = new Map(list.map((upstream) => [upstream.service.typeName, channels.get(processOf(upstream))]));
   return {
     list,
-    channel: (service) => known(byService.get(service.typeName), service.typeName),
-    ownChannel: (address) => known(own.get(address), address),
+    channel: ({ typeName }) => known(byService.get(typeName)?.forwarding, typeName),
+    ownChannel: ({ typeName }) => known(byService.get(typeName)?.own, typeName),
     close() {
-      for (const channel of [...forwarding.values(), ...own.values()]) channel.close?.();
+      for (const { forwarding, own } of channels.values()) {
+        forwarding.close?.();
+        own.close?.();
+      }
     },
   };
 }

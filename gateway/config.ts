@@ -1,6 +1,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
-import { readEnvironment, readServiceConfig, variable } from "#mesh/config";
+import { readEnvironment, readServiceConfig, type Security, variable } from "#mesh/config";
 
 /** What the gateway's process takes from its environment. Frozen. */
 export interface GatewayConfig {
@@ -8,8 +8,8 @@ export interface GatewayConfig {
   readonly host: string;
   /** Port to listen on; 0 takes a free one. */
   readonly port: number;
-  /** The secret that all services share. */
-  readonly meshSecret: string;
+  /** By what the gateway and the services know each other. */
+  readonly security: Security;
   readonly logLevel: string;
   readonly logFormat: "json" | "pretty";
   /** Origins whose pages may call, "*" for all. */
@@ -20,6 +20,8 @@ export interface GatewayConfig {
   readonly drainTimeoutMs: number;
   /** host:port of a service, as services read it. */
   addressOf(service: DescService): string;
+  /** Name of the service whose process serves a contract. */
+  serverOf(service: DescService): string;
 }
 
 const origin = /^(?:\*|https?:\/\/[^\s/,]+)$/;
@@ -43,13 +45,14 @@ const shape = {
 export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
   const read = readEnvironment(shape, env);
   // What all processes of a mesh read alike comes from where they read it.
-  const { host, meshSecret, logLevel, logFormat, addressOf } = readServiceConfig(IdentityService, env);
+  const { host, security, logLevel, logFormat, addressOf, serverOf } = readServiceConfig(IdentityService, env);
   return Object.freeze({
     host,
-    meshSecret,
+    security,
     logLevel,
     logFormat,
     addressOf,
+    serverOf,
     port: read.GATEWAY_PORT,
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,

@@ -280,7 +280,7 @@ test("every code has its status", async () => {
 
 test("a service that is away is 503, and /readyz names it", async () => {
   const address = `127.0.0.1:${await freePort()}`;
-  await using library = await startLibrary({ services: [{ service: Library, address }] });
+  await using library = await startLibrary({ services: [{ service: Library, address, server: "test.library" }] });
   const answer = await call(library.url, "GET /v1/books/7");
   expect([answer.status, answer.json()]).toEqual([503, expect.objectContaining({ code: 14 })]);
   expect((await call(library.url, "GET /healthz")).json()).toEqual({ status: "ok" });
@@ -503,7 +503,7 @@ test("an error that nobody expected is logged, and the client gets only the requ
 test("a port in use is said plainly", async () => {
   await using library = await startLibrary();
   const port = Number(new URL(library.url).port);
-  const services = [{ service: Library, address: "127.0.0.1:1" }];
+  const services = [{ service: Library, address: "127.0.0.1:1", server: "test.library" }];
   const second = gateway({ config: testConfig({ port }), services, tokens: plainTokens });
   await expect(second.start()).rejects.toThrow(
     `Port ${port} on 127.0.0.1 is in use. Stop what uses it, or set GATEWAY_PORT`,

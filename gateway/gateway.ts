@@ -3,7 +3,13 @@ import type { Registry } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
 import { readPolicies } from "#mesh/contract";
-import { type AccessTokenVerifier, accessTokenVerifier, remoteKeys, serviceIdentity } from "#mesh/identity";
+import {
+  type AccessTokenVerifier,
+  accessTokenVerifier,
+  openIdentity,
+  remoteKeys,
+  type ServiceIdentity,
+} from "#mesh/identity";
 import { type Program, StartError } from "#mesh/process";
 import { createMeshTransport } from "#mesh/rpc";
 import { createLogger, type Logger } from "#mesh/telemetry";
@@ -43,7 +49,8 @@ export function gateway(options: GatewayOptions): Program & { readonly url: stri
   const policies = [...readPolicies(services.map(({ service }) => service)).values()];
   const registry = createMessageRegistry(services.map(({ service }) => service));
   const table = createRouteTable(policies, registry);
-  const upstreams = createUpstreams(services, options.open ?? meshChannels(config));
+  const { identity, part: certificates } = openIdentity("gateway", config.security, log);
+  const upstreams = createUpstreams(services, options.open ?? meshChannels(identity));
   const gate = createGate(options.tokens ?? tokensOf(upstreams));
   const { maxBodyBytes } = config;
   const shared = { gate, upstreams, registry, log };
@@ -60,12 +67,14 @@ export function gateway(options: GatewayOptions): Program & { readonly url: stri
       return http.url;
     },
     async start() {
+      await certificates.start();
       await http.start();
       log.info({ url: http.url, routes: table.routes.length }, "listening");
     },
     async stop() {
       await http.stop();
       upstreams.close();
+      await certificates.stop();
     },
   };
 }
@@ -112,9 +121,8 @@ function answerOptions(exchange: Exchange, { cors, rpc, table }: ListenerParts):
   return true;
 }
 
-function meshChannels(config: GatewayConfig): OpenChannel {
-  const identity = serviceIdentity("gateway", config.meshSecret);
-  return (address, forwardUser) => createMeshTransport({ address, identity, forwardUser });
+function meshChannels(identity: ServiceIdentity): OpenChannel {
+  return ({ address, server }, forwardUser) => createMeshTransport({ address, service: server, identity, forwardUser });
 }
 
 function tokensOf(upstreams: Upstreams): AccessTokenVerifier {
@@ -122,5 +130,5 @@ function tokensOf(upstreams: Upstreams): AccessTokenVerifier {
   if (issuer === undefined) {
     throw new StartError(`The gateway knows no keys for access tokens: add ${JsonWebKeyService.typeName} to services.`);
   }
-  return accessTokenVerifier(remoteKeys(createClient(JsonWebKeyService, upstreams.ownChannel(issuer.address))));
+  return accessTokenVerifier(remoteKeys(createClient(JsonWebKeyService, upstreams.ownChannel(issuer.service))));
 }

@@ -1,3 +1,4 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "#gen/grpc/health/v1/health_pb.ts";
 import type { Upstreams } from "./call-upstream.ts";
@@ -15,10 +16,13 @@ const patienceMs = 1_000;
 
 /** Asks every address by grpc.health.v1 whether it serves, and returns the services of those that do not. */
 export async function missingUpstreams(upstreams: Upstreams): Promise<Missing[]> {
-  const addresses = [...new Set(upstreams.list.map(({ address }) => address))];
-  const reasons = await Promise.all(addresses.map((address) => reasonNotServing(upstreams, address)));
+  const processes = new Map(upstreams.list.map(({ address, service }) => [address, service]));
+  const asked = [...processes].map(async ([address, service]) => {
+    return [address, await reasonNotServing(upstreams, service)] as const;
+  });
+  const reasons = new Map(await Promise.all(asked));
   return upstreams.list.flatMap(({ service, address }) => {
-    const reason = reasons[addresses.indexOf(address)];
+    const reason = reasons.get(address);
     return reason === undefined ? [] : [{ service: service.typeName, address, reason }];
   });
 }
@@ -42,9 +46,9 @@ export async function answerHealth(exchange: Exchange, upstreams: Upstreams, sto
   return true;
 }
 
-async function reasonNotServing(upstreams: Upstreams, address: string): Promise<string | undefined> {
+async function reasonNotServing(upstreams: Upstreams, service: DescService): Promise<string | undefined> {
   try {
-    const client = createClient(Health, upstreams.ownChannel(address));
+    const client = createClient(Health, upstreams.ownChannel(service));
     const { status } = await client.check({ service: "" }, { timeoutMs: patienceMs });
     return status === Status.SERVING ? undefined : "it says that it is not serving";
   } catch (thrown) {

@@ -3,7 +3,7 @@ import { type DescMessage, fromJson, type JsonObject, type JsonValue, type Messa
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Audience } from "#gen/heddle/v1/policy_pb.ts";
 import { readContract } from "#mesh/contract";
-import { type AccessTokenVerifier, serviceIdentity } from "#mesh/identity";
+import { type AccessTokenVerifier, secretIdentity } from "#mesh/identity";
 import { createRpcServer, type RpcContext, type RpcService } from "#mesh/rpc";
 import { createLogger } from "#mesh/telemetry";
 import { silentLogger } from "#mesh/testing";
@@ -90,14 +90,14 @@ export async function startLibrary(options: LibraryOptions = {}) {
     contract: readContract({ services: [Library] }),
     services: [libraryService(options)],
     tokens: plainTokens,
-    identity: serviceIdentity("test.library", secret),
+    identity: secretIdentity("test.library", secret),
     log: silentLogger(),
   });
   await server.start();
   const lines: Record<string, unknown>[] = [];
   const edge = gateway({
     config: testConfig(options.config),
-    services: options.services ?? [{ service: Library, address: server.address }],
+    services: options.services ?? [{ service: Library, address: server.address, server: "test.library" }],
     tokens: options.tokens ?? plainTokens,
     log: createLogger({
       name: "gateway",
@@ -123,13 +123,14 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
   return {
     host: "127.0.0.1",
     port: 0,
-    meshSecret: secret,
+    security: { kind: "plaintext", secret },
     logLevel: "info",
     logFormat: "json",
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
     drainTimeoutMs: 1_000,
     addressOf: () => "127.0.0.1:1",
+    serverOf: () => "test.library",
     ...own,
   };
 }

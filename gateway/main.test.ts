@@ -7,7 +7,7 @@ import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_
 import { file_platform_identity_v1_identity_events as events } from "#gen/platform/identity/v1/identity_events_pb.ts";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { readContract } from "#mesh/contract";
-import { accessTokenVerifier, serviceIdentity } from "#mesh/identity";
+import { accessTokenVerifier, secretIdentity } from "#mesh/identity";
 import { type AnyRpcHandler, createRpcServer, type RpcContext, requireUser } from "#mesh/rpc";
 import { freePort, silentLogger } from "#mesh/testing";
 import { readGatewayConfig } from "./config.ts";
@@ -81,7 +81,7 @@ test("the configuration has its documented defaults", () => {
 
 function startGateway(env: Record<string, string>) {
   const child = spawn(process.execPath, [main], {
-    env: { HEDDLE_MESH_SECRET: secret, LOG_LEVEL: "warn", ...env },
+    env: { HEDDLE_TLS: "off", HEDDLE_MESH_SECRET: secret, LOG_LEVEL: "warn", ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   return { child, exit: once(child, "exit").then(([code]) => code) };
@@ -103,7 +103,7 @@ async function startIdentity() {
       { service: JsonWebKeyService, handlers: { listJsonWebKeys: async () => ({ keys: [key] }) } },
     ],
     tokens: accessTokenVerifier({ keys: async () => ({ keys: [key] }) }),
-    identity: serviceIdentity("platform.identity", secret),
+    identity: secretIdentity("platform.identity", secret),
     log: silentLogger(),
   });
   await server.start();

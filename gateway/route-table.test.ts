@@ -103,7 +103,7 @@ test("additional bindings are routes of their own", () => {
 });
 
 test("the shop's rules are served", () => {
-  const services = edgeServices({ addressOf: () => "127.0.0.1:1" }).map(({ service }) => service);
+  const services = edgeServices({ addressOf: () => "127.0.0.1:1", serverOf: () => "" }).map(({ service }) => service);
   const table = createRouteTable(readPolicies(services).values(), createMessageRegistry(services));
   expect(table.match("POST", "/v1/orders/7:cancel")).toMatchObject({ found: true, values: ["7"] });
   expect(table.match("GET", "/v1/users/me")).toMatchObject({ found: true, values: ["me"] });

@@ -8,6 +8,7 @@ import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import { ShippingService } from "#gen/shop/shipping/v1/shipping_service_pb.ts";
 import type { Upstream } from "./call-upstream.ts";
+import type { GatewayConfig } from "./config.ts";
 
 /** Contracts at the edge, each with the one whose process serves it. */
 const served: readonly { readonly service: DescService; readonly at: DescService }[] = [
@@ -23,6 +24,6 @@ const served: readonly { readonly service: DescService; readonly at: DescService
 ];
 
 /** The contracts that the gateway serves, with the addresses of their processes. */
-export function edgeServices(config: { addressOf(service: DescService): string }): Upstream[] {
-  return served.map(({ service, at }) => ({ service, address: config.addressOf(at) }));
+export function edgeServices(config: Pick<GatewayConfig, "addressOf" | "serverOf">): Upstream[] {
+  return served.map(({ service, at }) => ({ service, address: config.addressOf(at), server: config.serverOf(at) }));
 }

@@ -4,7 +4,7 @@ import { deleteNatsData, deletePostgresData } from "#mesh/local";
 import { StartError } from "#mesh/process";
 import type { StartSettings } from "./start-environment.ts";
 
-const ours = /^(postgres|nats|mesh-secret|owner)(\.\d+)?$/;
+const ours = /^(postgres|nats|identity|mesh-secret|owner)(\.\d+)?$/;
 
 /**
  * Deletes all data of the shop; servers that a killed predecessor left running on it are taken down first.
@@ -28,5 +28,5 @@ Move that away, or set HEDDLE_DATA to another folder.`,
   }
   await deletePostgresData(join(dataFolder, "postgres"));
   await deleteNatsData(join(dataFolder, "nats"));
-  rmSync(join(dataFolder, "mesh-secret"), { force: true });
+  for (const own of ["identity", "mesh-secret"]) rmSync(join(dataFolder, own), { force: true, recursive: true });
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readMeshSecret } from "#mesh/config";
+import { authoritiesOf, readMeshSecret, readSecurity } from "#mesh/config";
 import { claimFolder, localNats, localPostgres } from "#mesh/local";
 import { group, type Part, StartError } from "#mesh/process";
 import { deleteLocalData } from "./fresh-data.ts";
@@ -31,6 +31,7 @@ export function localTopology({ env, fresh, say }: TopologyOptions): Part {
     dataFolder,
     postgresUrl: settings.postgresUrl ?? "",
     natsUrl: settings.natsUrl ?? "",
+    authority: undefined,
     knownPassword: environment.HEDDLE_ADMIN_PASSWORD === "heddle-admin",
   };
 
@@ -50,6 +51,8 @@ export function localTopology({ env, fresh, say }: TopologyOptions): Part {
     async make() {
       const given = environment.HEDDLE_MESH_SECRET || environment.HEDDLE_MESH_SECRET_FILE;
       if (!given) environment.HEDDLE_MESH_SECRET = readMeshSecret(dataFolder);
+      const security = readSecurity(environment);
+      running.authority = security.kind === "plaintext" ? undefined : authoritiesOf(security);
       return shop(environment);
     },
     started({ url, services }) {

@@ -6,6 +6,8 @@ export interface Running {
   dataFolder: string;
   postgresUrl: string;
   natsUrl: string;
+  /** File with the authority that the services' certificates lead to; undefined for plain text. */
+  authority: string | undefined;
   /** Whether the administrator has the password that everybody knows. */
   knownPassword: boolean;
 }
@@ -20,6 +22,7 @@ Heddle's shop is open. Ctrl-C closes it.
 
   HTTP       http://${base}   (REST, Connect, gRPC-Web)
   gRPC       ${services.join("\n             ")}
+  TLS        ${running.authority ? `verify with ${running.authority}` : "off (HEDDLE_TLS)"}
   Postgres   ${withoutPassword(running.postgresUrl)}
   NATS       ${withoutPassword(running.natsUrl)}
   Data       ${running.dataFolder}   (begin anew: npm start -- --fresh)

@@ -19,6 +19,7 @@ Environment
   HEDDLE_POSTGRES_PORT   port of Postgres                                 54329
   HEDDLE_NATS_PORT       port of NATS                                     42229
   HEDDLE_DATA            folder of all data                               .data
+  HEDDLE_TLS             off: services speak plain text with each other   on
   POSTGRES_URL, NATS_URL use servers that run already instead of our own
   HEDDLE_ADMIN_PASSWORD  password of admin@heddle.local at the first start   heddle-admin
   LOG_LEVEL, LOG_FORMAT  how much is logged, and how                      warn, pretty

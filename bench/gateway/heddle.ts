@@ -8,15 +8,16 @@ const edge = gateway({
   config: {
     host: "127.0.0.1",
     port: 0,
-    meshSecret: "a secret that only the benchmark knows",
+    security: { kind: "plaintext", secret: "a secret that only the benchmark knows" },
     logLevel: "info",
     logFormat: "json",
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
     drainTimeoutMs: 1_000,
     addressOf: () => address,
+    serverOf: () => "",
   },
-  services: [IdentityService, CatalogService].map((service) => ({ service, address })),
+  services: [IdentityService, CatalogService].map((service) => ({ service, address, server: "" })),
   tokens: { verify: async () => undefined },
 });
 await edge.start();

@@ -5,7 +5,7 @@ import { toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { type CryptoKey, exportJWK, generateKeyPair, SignJWT } from "jose";
 import { GetOrderResponseSchema, OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
-import { serviceIdentity } from "#mesh/identity";
+import { secretIdentity } from "#mesh/identity";
 import { createMeshTransport } from "#mesh/rpc";
 import { formatTraceparent, newTrace } from "#mesh/telemetry";
 import { request, response } from "./contract.ts";
@@ -72,7 +72,7 @@ async function callHeaders(privateKey: CryptoKey): Promise<Record<string, string
   const signed = token.setIssuer("heddle").setAudience("heddle").setSubject("ada").setExpirationTime("15m");
   return {
     authorization: `Bearer ${await signed.sign(privateKey)}`,
-    "heddle-service": await serviceIdentity("shop.cart", SECRET).header(),
+    "heddle-service": await secretIdentity("shop.cart", SECRET).header(),
     traceparent: formatTraceparent(newTrace()),
     "x-request-id": "0123456789abcdef0123456789abcdef",
   };

@@ -6,7 +6,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
 import { GetOrderRequestSchema, GetOrderResponseSchema, OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
-import { accessTokenVerifier, serviceIdentity } from "#mesh/identity";
+import { accessTokenVerifier, secretIdentity } from "#mesh/identity";
 import { createRpcServer, implement } from "#mesh/rpc";
 import { createLogger } from "#mesh/telemetry";
 import { orderContract, response } from "./contract.ts";
@@ -38,7 +38,7 @@ async function startMesh(): Promise<string> {
       }),
     ],
     tokens: accessTokenVerifier({ keys: () => Promise.resolve(keys) }),
-    identity: serviceIdentity("shop.order", secret),
+    identity: secretIdentity("shop.order", secret),
     log: createLogger({ name: "shop.order" }),
     onCallEnd: () => {
       calls.ended++;

@@ -5,6 +5,7 @@ import { readTarget, targetForms } from "#mesh/discovery";
 import { type FaultPlan, readFaultPlan } from "#mesh/fault";
 import { readMeshSecret } from "./mesh-secret.ts";
 import { ConfigurationError, readEnvironment } from "./read-environment.ts";
+import { isLoopback, type Security, securityOf, securityVariables } from "./security.ts";
 import { variable } from "./variable.ts";
 
 /** What a service's process takes from its environment. Frozen. */
@@ -27,8 +28,10 @@ export interface ServiceConfig {
   readonly streamMaxBytes: number;
   /** What the process says of itself in the registry. */
   readonly self: SelfDescription;
-  /** The secret that all services share; at least 32 characters. */
+  /** The secret that the replicas of a service share; at least 32 characters. */
   readonly meshSecret: string;
+  /** By what this process and its neighbours know each other. */
+  readonly security: Security;
   readonly logLevel: string;
   readonly logFormat: "json" | "pretty";
   /** Whether gRPC reflection is served. */
@@ -37,9 +40,12 @@ export interface ServiceConfig {
   readonly faults?: FaultPlan | undefined;
   /**
    * Where a contract is served: <SYSTEM>_<SERVICE>_ADDRESS in one of the forms of readTarget(), else host:port with
-   * this machine and the contract's default port. Throws a ConfigurationError when neither says one.
+   * this machine and the contract's default port. Throws a ConfigurationError when neither says one, and for another
+   * machine where TLS is off.
    */
   addressOf(service: DescService): string;
+  /** Name of the service whose process serves a contract, such as "shop.order" for all of its contracts. */
+  serverOf(service: DescService): string;
 }
 
 /** What a process says of itself to those who call it. */
@@ -77,12 +83,7 @@ const common = {
   HEDDLE_VERSION: variable.text("").describe("version of the software, as the registry shows it"),
   HEDDLE_ZONE: variable.text("").describe("where the process runs, such as a zone of the cloud"),
   HEDDLE_WEIGHT: variable.wholeNumber(100, { min: 1, max: 1000 }).describe("share of the calls next to others"),
-  HEDDLE_DATA: variable.text(".data").describe("folder for what outlives the process"),
-  HEDDLE_MESH_SECRET: z
-    .string()
-    .min(32, "must have at least 32 characters")
-    .optional()
-    .describe("the secret that all services share"),
+  ...securityVariables,
   LOG_LEVEL: variable.oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   LOG_FORMAT: variable.oneOf(["json", "pretty"], "json"),
   HEDDLE_FAULTS: variable
@@ -114,6 +115,11 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
   if (faults && env.NODE_ENV === "production") {
     throw new ConfigurationError(["HEDDLE_FAULTS is set, but NODE_ENV is production: unset one of them"]);
   }
+  const security = securityOf(read);
+  for (const name of ["HEDDLE_HOST", "HEDDLE_ADVERTISE"] as const) {
+    if (security.kind !== "plaintext" || read[name] === "" || isLoopback(read[name])) continue;
+    throw new ConfigurationError([`HEDDLE_TLS is off, but ${name} is ${read[name]}: ${ONLY_HERE}`]);
+  }
   return Object.freeze({
     host: read.HEDDLE_HOST,
     port: read[portVariable] ?? 0,
@@ -130,13 +136,17 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
       weight: read.HEDDLE_WEIGHT,
     }),
     meshSecret: read.HEDDLE_MESH_SECRET ?? readMeshSecret(read.HEDDLE_DATA),
+    security,
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT,
     reflection: read.HEDDLE_REFLECTION,
     faults,
     addressOf: (service: DescService) => addressOf(service, env),
+    serverOf: (service: DescService) => serverOf(service, env),
   });
 }
+
+const ONLY_HERE = "plain text may not leave this machine, set an address such as 127.0.0.1";
 
 /** The start of the variables of a contract's service: "SHOP_ORDER" for every contract below shop.order. */
 export function variablePrefix(service: DescService): string {
@@ -151,8 +161,34 @@ export function addressOf(service: DescService, env: NodeJS.ProcessEnv = process
     .text(port === undefined ? undefined : `127.0.0.1:${port}`)
     .refine((value) => readTarget(value) !== undefined, `must be one of: ${targetForms}`)
     .describe(`where ${service.typeName} is served`);
-  return readEnvironment({ [name]: address }, env)[name] ?? "";
+  const read = readEnvironment({ HEDDLE_TLS: securityVariables.HEDDLE_TLS, [name]: address }, env);
+  const found = String(read[name]);
+  if (!read.HEDDLE_TLS && !staysHere(found)) {
+    throw new ConfigurationError([`HEDDLE_TLS is off, but ${name} is ${found}: ${ONLY_HERE}`]);
+  }
+  return found;
 }
+
+/** Whether a target leads to this machine only. Who registers in plain text is on this machine, too. */
+function staysHere(text: string): boolean {
+  const target = readTarget(text);
+  if (target?.kind === "static") return target.addresses.every(isLoopback);
+  return target?.kind === "registry" || (target?.kind === "dns" && isLoopback(target.name));
+}
+
+/** What ServiceConfig.serverOf says, for programs that are no service. */
+export function serverOf(service: DescService, env: NodeJS.ProcessEnv = process.env): string {
+  const [system = "", name = ""] = service.file.proto.package.split(".");
+  if (system !== "heddle") return `${system}.${name}`;
+  // The mesh's own contracts are served by whom the system chooses.
+  const variableName = `${variablePrefix(service)}_SERVICE` as const;
+  const described = variable
+    .text(DEFAULT_SERVERS[name])
+    .describe(`name of the service that serves ${service.typeName}`);
+  return readEnvironment({ [variableName]: described }, env)[variableName] ?? "";
+}
+
+const DEFAULT_SERVERS: Readonly<Record<string, string>> = { identity: "platform.identity" };
 
 function defaultPort(service: DescService): number | undefined {
   return hasOption(service, server) ? getOption(service, server).defaultPort : undefined;

@@ -1,71 +1,41 @@
-import { Code, ConnectError } from "@connectrpc/connect";
-import { errors, jwtVerify, SignJWT } from "jose";
-import { createExpiringCache } from "./expiring-cache.ts";
+import type { PeerCertificate } from "node:tls";
+import type { CertificateSource } from "./certificates.ts";
 
-/** How a service shows to another who it is, in the header "heddle-service". */
-export interface ServiceIdentity {
+/** How one who calls shows who it is. */
+export interface ClientIdentity {
+  /** What connections are made with; undefined for plain text. */
+  readonly tls: TlsIdentity | undefined;
+  /**
+   * Value of the header "heddle-service" for outgoing calls, a string once it is known, so that calls need not wait.
+   * Undefined where certificates show who calls.
+   */
+  header(): string | Promise<string> | undefined;
+}
+
+/** How a service shows to others who it is, and finds out who they are. */
+export interface ServiceIdentity extends ClientIdentity {
   /** Name of this service, such as "shop.order". */
   readonly name: string;
-  /** The header's value for outgoing calls. A string once it is known, so that calls need not wait. */
-  header(): string | Promise<string>;
-  /** Name of the calling service; undefined without a header. Throws ConnectError Unauthenticated for a bad one. */
-  verify(header: string | null | undefined): Promise<string | undefined>;
+  /** Name of the service that calls, undefined for none. Throws ConnectError Unauthenticated for a forged one. */
+  callerOf(shown: ShownByCaller): string | undefined | Promise<string | undefined>;
 }
 
-const LIFE_SECONDS = 300;
-const RENEW_AFTER_MS = (LIFE_SECONDS / 2) * 1000;
-const CLOCK_TOLERANCE_SECONDS = 5;
-const AUDIENCE = "heddle-mesh";
-const REMEMBERED = 1_000;
-
-/**
- * Identity by a secret that all services of a mesh share: a JWT signed with HS256 that lives five minutes and is
- * renewed at half of that. Whoever holds the secret can speak for any service.
- */
-export function serviceIdentity(name: string, secret: string): ServiceIdentity {
-  const key = new TextEncoder().encode(secret);
-  const remembered = createExpiringCache<string>(REMEMBERED);
-  let current: string | undefined;
-  let renewAtMs = 0;
-  let signing: Promise<string> | undefined;
-
-  async function sign(): Promise<string> {
-    try {
-      const token = new SignJWT().setProtectedHeader({ alg: "HS256" }).setIssuer(name).setAudience(AUDIENCE);
-      current = await token.setExpirationTime(`${LIFE_SECONDS}s`).sign(key);
-      renewAtMs = Date.now() + RENEW_AFTER_MS;
-      return current;
-    } finally {
-      signing = undefined;
-    }
-  }
-
-  async function verifyToken(token: string): Promise<string> {
-    const rules = { audience: AUDIENCE, algorithms: ["HS256"], requiredClaims: ["iss", "exp"] };
-    const { payload } = await jwtVerify(token, key, { ...rules, clockTolerance: CLOCK_TOLERANCE_SECONDS }).catch(
-      refuse,
-    );
-    const service = payload.iss ?? "";
-    remembered.set(token, service, (payload.exp ?? 0) * 1000);
-    return service;
-  }
-
-  return {
-    name,
-    header() {
-      if (current && Date.now() < renewAtMs) return current;
-      signing ??= sign();
-      return signing;
-    },
-    async verify(header) {
-      if (!header) return undefined;
-      return remembered.get(header) ?? verifyToken(header);
-    },
-  };
+/** What a call shows of the one who makes it. */
+export interface ShownByCaller {
+  /** Value of the header "heddle-service". */
+  readonly header: string | undefined;
+  /** The certificate of the connection's other end, if a trusted authority has issued it. */
+  readonly certificate: PeerCertificate | undefined;
 }
 
-function refuse(error: unknown): never {
-  if (!(error instanceof errors.JOSEError)) throw error;
-  const message = 'the header "heddle-service" is not valid: do both services use the same HEDDLE_MESH_SECRET?';
-  throw new ConnectError(message, Code.Unauthenticated, undefined, undefined, error);
+/** TLS between services: certificates, and who may be at the other end. */
+export interface TlsIdentity {
+  readonly certificates: CertificateSource;
+  /** Whether there is no certificate of one's own among them. */
+  readonly guest: boolean;
+  /**
+   * The check of a server's certificate in place of that of its host name, as tls.connect takes it: the certificate
+   * must name the service. The same function for the same service.
+   */
+  checkServer(service: string): (host: string, certificate: PeerCertificate) => Error | undefined;
 }

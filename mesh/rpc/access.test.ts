@@ -1,6 +1,6 @@
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
-import { type AccessTokenVerifier, serviceIdentity } from "#mesh/identity";
+import { type AccessTokenVerifier, secretIdentity } from "#mesh/identity";
 import { errorOf } from "./catch-error.fixture.ts";
 import { EchoService } from "./echo-contract.fixture.ts";
 import { echoServer, SECRET, transportTo } from "./echo-server.fixture.ts";
@@ -24,7 +24,7 @@ const matrix = {
 
 async function codeOf(method: keyof typeof matrix, { user, service }: { user?: string; service?: string }) {
   await using echo = await echoServer();
-  using transport = transportTo(echo.address, service ? { identity: serviceIdentity(service, SECRET) } : {});
+  using transport = transportTo(echo.address, service ? { identity: secretIdentity(service, SECRET) } : {});
   const headers: Record<string, string> = user ? { authorization: `Bearer ${user}` } : {};
   const call = createClient(EchoService, transport)[method]({}, { headers });
   return await call.then(
@@ -45,7 +45,7 @@ test("another service than the listed one is refused", async () => {
 
 test("a service that does not know the secret is nobody", async () => {
   await using echo = await echoServer();
-  using transport = transportTo(echo.address, { identity: serviceIdentity("shop.order", "s".repeat(32)) });
+  using transport = transportTo(echo.address, { identity: secretIdentity("shop.order", "s".repeat(32)) });
   const error = await errorOf(createClient(EchoService, transport).orderOnly({}));
   expect(error).toMatchObject({ code: WHO, rawMessage: expect.stringContaining("HEDDLE_MESH_SECRET") });
 });
@@ -72,7 +72,7 @@ test("a refused caller does not learn whether the request was valid", async () =
 
 test("the log says who called", async () => {
   await using echo = await echoServer();
-  using transport = transportTo(echo.address, { identity: serviceIdentity("shop.order", SECRET) });
+  using transport = transportTo(echo.address, { identity: secretIdentity("shop.order", SECRET) });
   await createClient(EchoService, transport).signedIn({}, { headers: { authorization: "Bearer ada" } });
   await expect
     .poll(() => echo.lines)

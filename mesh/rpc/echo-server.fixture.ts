@@ -1,5 +1,5 @@
 import { readContract } from "#mesh/contract";
-import { type AccessTokenVerifier, serviceIdentity, type User } from "#mesh/identity";
+import { type AccessTokenVerifier, secretIdentity, type User } from "#mesh/identity";
 import { createLogger } from "#mesh/telemetry";
 import type { CallRecord } from "./call-record.ts";
 import { EchoErrorReason, EchoService } from "./echo-contract.fixture.ts";
@@ -50,7 +50,7 @@ export async function echoServer(own: Partial<EchoHandlers> = {}, options: Parti
     contract: readContract({ services: [EchoService], ...(EchoErrorReason ? { reasons: EchoErrorReason } : {}) }),
     services: [implement(EchoService, { ...handlers, ...own })],
     tokens: plainTokens,
-    identity: serviceIdentity("test.echo", SECRET),
+    identity: secretIdentity("test.echo", SECRET),
     log: createLogger({ name: "test", level: "debug", destination: { write: (line) => lines.push(JSON.parse(line)) } }),
     onCallEnd: (record) => records.push(record),
     ...options,

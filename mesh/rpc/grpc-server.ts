@@ -1,6 +1,5 @@
 import {
   Server,
-  ServerCredentials,
   ServerInterceptingCall,
   type ServerInterceptingCallInterface,
   type ServerInterceptor,
@@ -9,8 +8,10 @@ import {
 } from "@grpc/grpc-js";
 import { variablePrefix } from "#mesh/config";
 import type { Contract } from "#mesh/contract";
+import type { ServiceIdentity } from "#mesh/identity";
 import { StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
+import { serverCredentials } from "./grpc-credentials.ts";
 import { type ServedMethod, streamsRequests, streamsResponses } from "./served-method.ts";
 import { ServerCall } from "./server-call.ts";
 
@@ -29,6 +30,7 @@ export interface GrpcServerOptions {
   readonly contract: Contract;
   /** Methods by path. */
   readonly methods: ReadonlyMap<string, ServedMethod>;
+  readonly identity: ServiceIdentity;
   readonly log: Logger;
   readonly maxMessageBytes: number;
 }
@@ -95,9 +97,9 @@ function definitionOf(methods: ReadonlyMap<string, ServedMethod>): ServiceDefini
   );
 }
 
-function bind(server: Server, { host, port, contract }: GrpcServerOptions): Promise<number> {
+function bind(server: Server, { host, port, contract, identity }: GrpcServerOptions): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(join(host, port), ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(join(host, port), serverCredentials(identity.tls), (error, bound) => {
       if (!error) return resolve(bound);
       const [main] = contract.services;
       const variable = main ? `${variablePrefix(main)}_PORT` : "its port";
@@ -107,14 +109,21 @@ function bind(server: Server, { host, port, contract }: GrpcServerOptions): Prom
   });
 }
 
+/** Time for calls that were cut off to end, in milliseconds. */
+const AFTER_DRAIN_MS = 250;
+
 // Not forceShutdown: without channelz grpc-js does not know its sessions there. Its own drain ends them.
 function drain(server: Server, address: string, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
-    server.drain(address, timeoutMs);
-    server.tryShutdown(() => {
+    const end = () => {
+      clearTimeout(timer);
       server.forceShutdown();
       resolve();
-    });
+    };
+    // A connection over which nobody ever spoke HTTP/2 has no session that could be ended, and would be waited for.
+    const timer = setTimeout(end, timeoutMs + AFTER_DRAIN_MS);
+    server.drain(address, timeoutMs);
+    server.tryShutdown(end);
   });
 }
 

@@ -10,10 +10,11 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import { Channel, credentials, type Metadata, type StatusObject } from "@grpc/grpc-js";
-import type { ServiceIdentity } from "#mesh/identity";
+import { Channel, type Metadata, type StatusObject } from "@grpc/grpc-js";
+import type { ClientIdentity } from "#mesh/identity";
 import type { CallRecord } from "./call-record.ts";
 import { readError } from "./error-details.ts";
+import { channelCredentials, channelTlsOptions } from "./grpc-credentials.ts";
 import { toHeaders, toMetadata } from "./metadata.ts";
 import { abortError, type OutgoingCall, onAbort, prepareCall } from "./outgoing-call.ts";
 import { pathOf } from "./served-method.ts";
@@ -22,8 +23,10 @@ import { pathOf } from "./served-method.ts";
 export interface MeshTransportOptions {
   /** host:port. */
   readonly address: string;
-  /** Shows the called service who calls. Left out, the call comes from no service. */
-  readonly identity?: ServiceIdentity;
+  /** Name of the service that is called, such as "shop.order". Needed under TLS, where the server must prove it. */
+  readonly service?: string | undefined;
+  /** Shows the called service who calls, and tells what it must show. Left out, plain text from no service. */
+  readonly identity?: ClientIdentity | undefined;
   /** Whether the user's token of the call that is being served goes along. Default true. */
   readonly forwardUser?: boolean;
   /** Told about each call that has ended. */
@@ -38,11 +41,12 @@ export type ClosableTransport = Transport & { close(): void };
 type Call = ReturnType<Channel["createCall"]>;
 
 /**
- * Creates the transport of a typed client: `createClient(OrderService, createMeshTransport({ address }))`. It connects
+ * Creates the transport of a typed client: `createClient(OrderService, createMeshTransport({ address, service }))`. It connects
  * with the first call and again when the connection is lost; a call that finds no server ends Unavailable at once.
  */
 export function createMeshTransport(options: MeshTransportOptions): ClosableTransport {
-  const channel = new Channel(options.address, credentials.createInsecure(), {
+  const channel = new Channel(options.address, channelCredentials(options), {
+    ...channelTlsOptions(options),
     "grpc.max_receive_message_length": options.maxMessageBytes ?? 4 * 1024 * 1024,
     "grpc.enable_channelz": 0,
     // Contracts say what a service config would, and no TXT record should change it.

@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { declaredDeadlineMs } from "#mesh/contract";
-import type { ServiceIdentity } from "#mesh/identity";
+import type { ClientIdentity } from "#mesh/identity";
 import { currentScope } from "#mesh/scope";
 import {
   childTrace,
@@ -34,7 +34,7 @@ export interface CallWish {
 
 /** Who calls. */
 export interface CallerSide {
-  readonly identity?: ServiceIdentity;
+  readonly identity?: ClientIdentity | undefined;
   readonly forwardUser?: boolean;
 }
 
@@ -56,7 +56,8 @@ export async function prepareCall(method: DescMethod, wish: CallWish, side: Call
   if (scope?.authorization && side.forwardUser !== false && !header.has("authorization")) {
     header.set("authorization", scope.authorization);
   }
-  if (side.identity) header.set("heddle-service", await side.identity.header());
+  const proof = side.identity && !side.identity.tls ? await side.identity.header() : undefined;
+  if (proof) header.set("heddle-service", proof);
   // Whoever works in a scope often passes that scope's own signal: one listener is enough.
   const signals = [...new Set([wish.signal, scope?.signal])].filter((signal) => signal !== undefined);
   const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));

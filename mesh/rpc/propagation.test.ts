@@ -1,6 +1,6 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { serviceIdentity } from "#mesh/identity";
+import { secretIdentity } from "#mesh/identity";
 import { currentScope } from "#mesh/scope";
 import { errorOf } from "./catch-error.fixture.ts";
 import { EchoService } from "./echo-contract.fixture.ts";
@@ -22,7 +22,7 @@ async function chain(waiting: boolean) {
       throw context.signal.reason;
     },
   });
-  const between = transportTo(inner.address, { identity: serviceIdentity("shop.order", SECRET) });
+  const between = transportTo(inner.address, { identity: secretIdentity("shop.order", SECRET) });
   const contexts: RpcContext[] = [];
   const forward = async (_: unknown, context: RpcContext) => {
     contexts.push(context);

@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import type { PeerCertificate } from "node:tls";
 import {
   create,
   type DescMessage,
@@ -12,6 +13,7 @@ import { Metadata, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { Caller } from "#mesh/identity";
 import type { Scope } from "#mesh/scope";
 import { type Logger, newTrace, type TraceContext } from "#mesh/telemetry";
+import { peerCertificate } from "./grpc-credentials.ts";
 import type { RpcContext } from "./handler.ts";
 import { addHeaders, toHeaders } from "./metadata.ts";
 import { requireNoNulText } from "./nul-text.ts";
@@ -113,6 +115,11 @@ export class ServerCall implements RpcContext, Scope {
   get responseTrailer(): Headers {
     this.#responseTrailer ??= new Headers();
     return this.#responseTrailer;
+  }
+
+  /** The certificate of the connection's other end, if a trusted authority has issued it. */
+  get peerCertificate(): PeerCertificate | undefined {
+    return peerCertificate(this.#stream);
   }
 
   /** The caller's deadline in milliseconds since the epoch, Infinity without one. */

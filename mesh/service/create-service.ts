@@ -9,7 +9,7 @@ import { type Contract, type ContractSources, readContract } from "#mesh/contrac
 import { createDatabase, type Database, meshMigrations } from "#mesh/db";
 import { createEvents, type Outbox } from "#mesh/events";
 import { armFaults } from "#mesh/fault";
-import { accessTokenVerifier, type KeySource, remoteKeys, serviceIdentity } from "#mesh/identity";
+import { accessTokenVerifier, type KeySource, openIdentity, remoteKeys } from "#mesh/identity";
 import { group, type Part } from "#mesh/process";
 import { createMeshTransport, createRpcServer, type RpcService } from "#mesh/rpc";
 import { createSaga, type Participants, type ReactionHandlers, sagaMigrations } from "#mesh/saga";
@@ -72,8 +72,8 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const contract = readContract({ ...options, services: [...options.services, AdminService, DiscoveryService] });
   const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
   if (config.faults) armFaults(config.faults, log);
-  const identity = serviceIdentity(contract.name, config.meshSecret);
-  const channels = createChannels((address) => createMeshTransport({ address, identity }));
+  const { identity, part: certificates } = openIdentity(contract.name, config.security, log);
+  const channels = createChannels((neighbour) => createMeshTransport({ ...neighbour, identity }));
   const database = createDatabase({
     postgresUrl: config.postgresUrl,
     name: databaseName(contract, config),
@@ -88,7 +88,10 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const events = createEvents({ contract, database, natsUrl, stream, critical, receive: saga.receive, log });
   saga.connect(events);
   const client = <S extends DescService>(service: S) =>
-    createClient(service, channels.transport(config.addressOf(service)));
+    createClient(
+      service,
+      channels.transport({ address: config.addressOf(service), service: config.serverOf(service) }),
+    );
   const { outbox } = events;
   const body = options.build({ database, outbox, participants: saga.participants, log, client });
   if (body.reactions) saga.handle(body.reactions);
@@ -123,7 +126,10 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   };
   const own = [...(body.parts ?? []), ...(body.seed ? [seeding(body.seed)] : [])];
   return {
-    ...group(contract.name, [view, channels, database, ...own, events, saga.worker, removal, server, leaving]),
+    ...group(contract.name, [
+      ...[certificates, view, channels, database, ...own],
+      ...[events, saga.worker, removal, server, leaving],
+    ]),
     log,
     get address() {
       return server.address;

@@ -1,7 +1,7 @@
 import { type CallOptions, type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
-import { addressOf } from "#mesh/config";
-import { packageName } from "#mesh/contract";
+import { addressOf, readSecurity, serverOf } from "#mesh/config";
+import { openGuest } from "#mesh/identity";
 import { createMeshTransport } from "#mesh/rpc";
 import { neighbours, shopServices } from "../neighbours.ts";
 import { CommandFault } from "./command-fault.ts";
@@ -45,13 +45,17 @@ export interface Mesh extends Disposable {
   ask<T>(question: (admin: Admin) => Promise<T>): Promise<Answers<T>>;
 }
 
-/** Signs in and knows every service. Throws a CommandFault when the sign-in fails. */
+/**
+ * Signs in and knows every service. Throws a CommandFault when the sign-in fails, and a StartError without the
+ * authority that services are verified with.
+ */
 export async function openMesh(environment: NodeJS.ProcessEnv = process.env): Promise<Mesh> {
   const env = { ...neighbours(environment), ...environment };
+  const identity = openGuest(readSecurity(env));
   const transports = new Map(
-    shopServices.map((service) => {
-      const name = packageName(service.file)?.service ?? service.typeName;
-      return [name, createMeshTransport({ address: addressOf(service, env) })] as const;
+    shopServices.map((main) => {
+      const service = serverOf(main, env);
+      return [service, createMeshTransport({ address: addressOf(main, env), service, identity })] as const;
     }),
   );
   const close = () => {

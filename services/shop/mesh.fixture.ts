@@ -9,7 +9,7 @@ import { readServiceConfig, type ServiceConfig, variablePrefix } from "#mesh/con
 import { type ContractSources, eventContract, readContract } from "#mesh/contract";
 import { createDatabase, type Database, meshMigrations } from "#mesh/db";
 import { createEvents, inbox, outbox } from "#mesh/events";
-import { accessTokenVerifier, type KeySource, serviceIdentity } from "#mesh/identity";
+import { accessTokenVerifier, type KeySource, secretIdentity } from "#mesh/identity";
 import type { Part } from "#mesh/process";
 import { createMeshTransport, createRpcServer, implement, type RpcHandlers, type RpcService } from "#mesh/rpc";
 import { participant } from "#mesh/saga";
@@ -79,6 +79,7 @@ export async function testMesh(): Promise<TestMesh> {
     HEDDLE_DATABASE_PREFIX: databasePrefix,
     HEDDLE_POOL_SIZE: "8",
     NATS_URL: nats.url,
+    HEDDLE_TLS: "off",
     HEDDLE_MESH_SECRET: meshSecret,
     LOG_LEVEL: "silent",
   };
@@ -102,7 +103,7 @@ export async function testMesh(): Promise<TestMesh> {
 
     async serve(sources, handlers) {
       const contract = readContract(sources);
-      const identity = serviceIdentity(contract.name, meshSecret);
+      const identity = secretIdentity(contract.name, meshSecret);
       const verifier = accessTokenVerifier(tokens.keys);
       const common = { host, port: 0, log: silentLogger(), identity, tokens: verifier };
       const server = await start(createRpcServer({ ...common, contract, services: [handlers] }));

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { freePort, type RunningProcess, startProcess, testDatabases, testNats } from "#mesh/testing";
@@ -41,6 +42,7 @@ test("what compose.yaml starts works outside of containers, with its commands, e
       PATH: process.env.PATH,
       ...Object.fromEntries(given),
       HEDDLE_HOST: "127.0.0.1",
+      HEDDLE_DATA: join(image.path, "data"),
       POSTGRES_URL: databases.postgresUrl,
       HEDDLE_DATABASE_PREFIX: databases.prefix,
       HEDDLE_POOL_SIZE: "5",
@@ -49,7 +51,7 @@ test("what compose.yaml starts works outside of containers, with its commands, e
     };
     const [, , ...check] = service.healthcheck?.test ?? [];
     const checkArgs = check.map((word) => word.replace(`127.0.0.1:${portOf(service)}`, place));
-    const ready = async () => void (await exec(process.execPath, checkArgs, { cwd: image.path }));
+    const ready = async () => void (await exec(process.execPath, checkArgs, { cwd: image.path, env }));
     return startProcess({ args: service.command, env, cwd: image.path, ready, timeoutMs: 60_000 });
   };
 

@@ -242,6 +242,7 @@ it("shows and replays from the command line, and keeps failures apart", async ()
   const authorization = new Headers(admin.headers).get("authorization") ?? "";
   const variables = {
     SHOP_INVENTORY_ADDRESS: service.address,
+    HEDDLE_TLS: "off",
     HEDDLE_TOKEN: authorization.replace("Bearer ", ""),
   };
   const letter = `shop.inventory/${id}`;

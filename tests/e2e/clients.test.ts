@@ -1,4 +1,6 @@
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
@@ -18,9 +20,11 @@ import { address, demoProduct } from "./customer.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
 let shop: TestShop;
+let authority: string;
 
 beforeAll(async () => {
   shop = await startShop();
+  authority = join(shop.dataFolder, "identity", "ca.crt");
 }, 60_000);
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
@@ -72,6 +76,9 @@ describe.each(protocols)("%s through the gateway", (_name, transportTo) => {
 });
 
 describe("a service's own port", () => {
+  /** As tools from outside call it: TLS knows machines by their names. */
+  const onLocalhost = (service: string) => shop.address(service).replace("127.0.0.1", "localhost");
+
   it("answers a plain grpc-js client", async () => {
     const definition = {
       path: "/shop.catalog.v1.CatalogService/ListProducts",
@@ -84,7 +91,7 @@ describe("a service's own port", () => {
       responseDeserialize: (bytes: Buffer) => fromBinary(ListProductsResponseSchema, bytes),
     } as const;
     const Catalog = makeGenericClientConstructor({ listProducts: definition }, "CatalogService");
-    const client = new Catalog(shop.address("shop.catalog"), credentials.createInsecure());
+    const client = new Catalog(onLocalhost("shop.catalog"), credentials.createSsl(await readFile(authority)));
     try {
       const answer = await new Promise<ListProductsResponse>((resolve, reject) => {
         client.makeUnaryRequest<number, ListProductsResponse>(
@@ -102,7 +109,8 @@ describe("a service's own port", () => {
   });
 
   it("answers Connect's gRPC client", async () => {
-    const transport = createGrpcTransport({ baseUrl: `http://${shop.address("shop.catalog")}` });
+    const baseUrl = `https://${onLocalhost("shop.catalog")}`;
+    const transport = createGrpcTransport({ baseUrl, nodeOptions: { ca: await readFile(authority) } });
     const { products } = await createClient(CatalogService, transport).listProducts({ query: "tea" });
     expect(products.length).toBeGreaterThan(0);
   });
@@ -110,12 +118,13 @@ describe("a service's own port", () => {
   it.each(["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"])(
     "answers buf curl by reflection: %s",
     async (service) => {
-      const url = `http://${shop.address(service)}`;
+      const url = `https://${onLocalhost(service)}`;
       const { stdout } = await promisify(execFile)("node_modules/.bin/buf", [
         "curl",
         "--protocol",
         "grpc",
-        "--http2-prior-knowledge",
+        "--cacert",
+        authority,
         "--list-services",
         url,
       ]);
@@ -129,10 +138,11 @@ describe("a service's own port", () => {
       "curl",
       "--protocol",
       "grpc",
-      "--http2-prior-knowledge",
+      "--cacert",
+      authority,
       "--data",
       '{"pageSize": 2}',
-      `http://${shop.address("shop.catalog")}/shop.catalog.v1.CatalogService/ListProducts`,
+      `https://${onLocalhost("shop.catalog")}/shop.catalog.v1.CatalogService/ListProducts`,
     ]);
     expect(JSON.parse(stdout).products).toHaveLength(2);
   });

@@ -22,7 +22,8 @@ function heddle(args: readonly string[], more: Record<string, string> = {}) {
 function variables(): Record<string, string> {
   const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"];
   const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
-  return { HEDDLE_ADMIN_PASSWORD: "heddle-admin", ...Object.fromEntries(addresses) };
+  const common = { HEDDLE_ADMIN_PASSWORD: "heddle-admin", HEDDLE_DATA: shop.dataFolder };
+  return { ...common, ...Object.fromEntries(addresses) };
 }
 
 it("shows and explains an order that has come to its end", async () => {

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { eventually, type TestDatabases, type TestNats, testDatabases, testNats } from "#mesh/testing";
 import { demoProduct, signIn } from "./customer.ts";
@@ -22,6 +25,7 @@ type Name = keyof typeof programs;
 const running = new Map<Name, ChildProcess>();
 let nats: TestNats;
 let databases: TestDatabases;
+let dataFolder: string;
 let environment: NodeJS.ProcessEnv;
 let http: Http;
 
@@ -48,6 +52,7 @@ async function ready(): Promise<void> {
 
 beforeAll(async () => {
   [nats, databases] = [await testNats(), testDatabases()];
+  dataFolder = await mkdtemp(join(tmpdir(), "heddle-processes-"));
   const ports = await shopPorts();
   const at = (port: string) => `127.0.0.1:${port}`;
   environment = {
@@ -57,6 +62,7 @@ beforeAll(async () => {
     HEDDLE_DATABASE_PREFIX: databases.prefix,
     HEDDLE_POOL_SIZE: "6",
     NATS_URL: nats.url,
+    HEDDLE_DATA: dataFolder,
     HEDDLE_MESH_SECRET: "a secret that only these processes know",
     HEDDLE_ADMIN_PASSWORD: "heddle-admin",
     HEDDLE_DEMO_DATA: "true",
@@ -80,6 +86,7 @@ afterAll(async () => {
   await Promise.all([...running.keys()].map((name) => end(name, "SIGTERM")));
   await databases?.[Symbol.asyncDispose]();
   await nats?.[Symbol.asyncDispose]();
+  if (dataFolder) await rm(dataFolder, { recursive: true });
 }, 60_000);
 
 it("confirms an order with every service in a process of its own", async () => {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { testDatabases, testNats } from "#mesh/testing";
 import { shop } from "../../scripts/shop.ts";
 import { type Http, httpClient } from "./http.ts";
@@ -9,6 +12,8 @@ export interface TestShop extends AsyncDisposable {
   /** Where the gateway listens. */
   readonly url: string;
   readonly http: Http;
+  /** Folder with the authority that the services are verified with. */
+  readonly dataFolder: string;
   /** host:port of a service such as "shop.catalog". */
   address(service: string): string;
   /** What the test payment provider knows. */
@@ -20,12 +25,14 @@ export async function startShop(variables: Record<string, string> = {}): Promise
   const nats = await testNats();
   const databases = testDatabases();
   const ports = await shopPorts();
+  const dataFolder = await mkdtemp(join(tmpdir(), "heddle-shop-"));
   const started = shop({
     ...ports,
     POSTGRES_URL: databases.postgresUrl,
     HEDDLE_DATABASE_PREFIX: databases.prefix,
     HEDDLE_POOL_SIZE: "6",
     NATS_URL: nats.url,
+    HEDDLE_DATA: dataFolder,
     HEDDLE_MESH_SECRET: "a secret that only this test's shop knows",
     HEDDLE_ADMIN_PASSWORD: "heddle-admin",
     HEDDLE_DEMO_DATA: "true",
@@ -35,6 +42,7 @@ export async function startShop(variables: Record<string, string> = {}): Promise
   await started.start();
   return {
     url: started.url,
+    dataFolder,
     http: httpClient(started.url),
     address: (service) => started.services.find(({ name }) => name === service)?.address ?? "",
     provider: async () => {
@@ -45,6 +53,7 @@ export async function startShop(variables: Record<string, string> = {}): Promise
       await started.stop();
       await databases[Symbol.asyncDispose]();
       await nats[Symbol.asyncDispose]();
+      await rm(dataFolder, { recursive: true });
     },
   };
 }

@@ -32,6 +32,7 @@ export async function testService(settings: Partial<IdentitySettings> = {}): Pro
     PLATFORM_IDENTITY_PORT: "0",
     POSTGRES_URL: databases.postgresUrl,
     HEDDLE_DATABASE_PREFIX: databases.prefix,
+    HEDDLE_TLS: "off",
     HEDDLE_MESH_SECRET: "a secret of at least thirty-two characters",
     // Nobody listens there: calls are served without a broker, and events stay in the outbox.
     NATS_URL: "nats://127.0.0.1:1",

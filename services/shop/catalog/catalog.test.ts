@@ -13,7 +13,7 @@ import {
   file_shop_inventory_v1_inventory_events,
 } from "#gen/shop/inventory/v1/inventory_events_pb.ts";
 import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
-import { serviceIdentity } from "#mesh/identity";
+import { secretIdentity } from "#mesh/identity";
 import { createMeshTransport } from "#mesh/rpc";
 import { eventually } from "#mesh/testing";
 import { someUser, testMesh, unexpected } from "../mesh.fixture.ts";
@@ -207,7 +207,7 @@ describe("BatchGetProducts", () => {
   test("returns what exists to the order service, and to nobody else", async () => {
     const transport = createMeshTransport({
       address: service.address,
-      identity: serviceIdentity("shop.order", config.meshSecret),
+      identity: secretIdentity("shop.order", config.meshSecret),
     });
     const ids = [demoProductId(1), demoProductId(24), randomUUID(), demoProductId(1).toUpperCase()];
     const { products } = await createClient(CatalogService, transport).batchGetProducts({ ids });
