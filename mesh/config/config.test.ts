@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
-import { ConfigurationError, readEnvironment, readMeshSecret, readServiceConfig, variable } from "./index.ts";
+import { ConfigurationError, readEnvironment, readMeshSecret, readSecurity, readServiceConfig, variable } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "heddle-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -111,6 +111,52 @@ test("faults are read, a wrong plan is told, and production refuses to fail on p
     "HEDDLE_FAULTS is set, but NODE_ENV is production: unset one of them",
   ]);
   expect(read({ NODE_ENV: "production", HEDDLE_FAULTS: "" }).faults).toBeUndefined();
+});
+
+test("processes know each other by certificates unless told otherwise", () => {
+  const secret = "s".repeat(32);
+  const read = (env: NodeJS.ProcessEnv) => readSecurity({ HEDDLE_DATA: folder, HEDDLE_MESH_SECRET: secret, ...env });
+  const trustDomain = "heddle.local";
+  expect(read({})).toEqual({ kind: "development", trustDomain, folder: join(folder, "identity") });
+  const files = { HEDDLE_TLS_CERT: "a.crt", HEDDLE_TLS_KEY: "a.key", HEDDLE_TLS_CA: "ca.crt" };
+  expect(read({ ...files, HEDDLE_TRUST_DOMAIN: "shop.example" })).toEqual({
+    kind: "files",
+    trustDomain: "shop.example",
+    files: { certificate: "a.crt", key: "a.key", authorities: "ca.crt" },
+  });
+  expect(read({ HEDDLE_TLS: "off" })).toEqual({ kind: "plaintext", secret });
+  expect(() => read({ ...files, HEDDLE_TLS: "off" })).toThrow("choose one");
+  expect(() => read({ HEDDLE_TLS_CERT: "a.crt" })).toThrow("set all or none");
+  expect(() => read({ HEDDLE_TRUST_DOMAIN: "Shop/" })).toThrow("HEDDLE_TRUST_DOMAIN");
+});
+
+test.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("plain text may be spoken at %s", (host) => {
+  const env = { HEDDLE_TLS: "off", HEDDLE_MESH_SECRET: "s".repeat(32), HEDDLE_HOST: host };
+  const at = host.includes(":") ? `[${host}]:1` : `${host}:1`;
+  const config = readServiceConfig(JsonWebKeyService, { ...env, HEDDLE_IDENTITY_ADDRESS: at });
+  expect([config.host, config.addressOf(JsonWebKeyService)]).toEqual([host, at]);
+});
+
+test.each(["0.0.0.0", "::", "10.0.0.1", "shop.example", "127.0.0.1.example"])(
+  "plain text never leaves the machine by %s",
+  (host) => {
+    const env = { HEDDLE_TLS: "off", HEDDLE_MESH_SECRET: "s".repeat(32) };
+    const listening = () => readServiceConfig(JsonWebKeyService, { ...env, HEDDLE_HOST: host });
+    expect(listening).toThrow("HEDDLE_HOST");
+    const at = host.includes(":") ? `[${host}]:1` : `${host}:1`;
+    expect(() => readServiceConfig(JsonWebKeyService, { ...env, HEDDLE_ADVERTISE: at })).toThrow("HEDDLE_ADVERTISE");
+    for (const target of [at, `127.0.0.1:1,${at}`, `dns:///${at}`]) {
+      const config = readServiceConfig(JsonWebKeyService, { ...env, HEDDLE_IDENTITY_ADDRESS: target });
+      expect(() => config.addressOf(JsonWebKeyService)).toThrow("HEDDLE_IDENTITY_ADDRESS");
+    }
+  },
+);
+
+test("a contract is served by the service of its package, and the mesh's own by whom one says", () => {
+  const env = { HEDDLE_MESH_SECRET: "s".repeat(32) };
+  expect(readServiceConfig(JsonWebKeyService, env).serverOf(JsonWebKeyService)).toBe("platform.identity");
+  const own = readServiceConfig(JsonWebKeyService, { ...env, HEDDLE_IDENTITY_SERVICE: "acme.login" });
+  expect(own.serverOf(JsonWebKeyService)).toBe("acme.login");
 });
 
 test("an address that says nothing is refused", () => {

@@ -14,6 +14,8 @@ export interface TestShop extends AsyncDisposable {
   readonly http: Http;
   /** Folder with the authority that the services are verified with. */
   readonly dataFolder: string;
+  /** What the shop was started with. */
+  readonly environment: Readonly<Record<string, string>>;
   /** host:port of a service such as "shop.catalog". */
   address(service: string): string;
   /** What the test payment provider knows. */
@@ -26,7 +28,7 @@ export async function startShop(variables: Record<string, string> = {}): Promise
   const databases = testDatabases();
   const ports = await shopPorts();
   const dataFolder = await mkdtemp(join(tmpdir(), "heddle-shop-"));
-  const started = shop({
+  const environment = {
     ...ports,
     POSTGRES_URL: databases.postgresUrl,
     HEDDLE_DATABASE_PREFIX: databases.prefix,
@@ -38,11 +40,13 @@ export async function startShop(variables: Record<string, string> = {}): Promise
     HEDDLE_DEMO_DATA: "true",
     LOG_LEVEL: "error",
     ...variables,
-  });
+  };
+  const started = shop(environment);
   await started.start();
   return {
     url: started.url,
     dataFolder,
+    environment,
     http: httpClient(started.url),
     address: (service) => started.services.find(({ name }) => name === service)?.address ?? "",
     provider: async () => {
