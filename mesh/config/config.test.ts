@@ -3,7 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
-import { ConfigurationError, readEnvironment, readMeshSecret, readSecurity, readServiceConfig, variable } from "./index.ts";
+import {
+  ConfigurationError,
+  readEnvironment,
+  readMeshSecret,
+  readSecurity,
+  readServiceConfig,
+  variable,
+} from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "heddle-config-"));
 afterAll(() => rmSync(folder, { recursive: true }));
