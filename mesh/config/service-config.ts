@@ -3,6 +3,7 @@ import { z } from "zod";
 import { server } from "#gen/heddle/v1/policy_pb.ts";
 import { readTarget, targetForms } from "#mesh/discovery";
 import { type FaultPlan, readFaultPlan } from "#mesh/fault";
+import { registryUser } from "#mesh/nats";
 import { readMeshSecret } from "./mesh-secret.ts";
 import { ConfigurationError, readEnvironment } from "./read-environment.ts";
 import { isLoopback, type Security, securityOf, securityVariables } from "./security.ts";
@@ -22,6 +23,8 @@ export interface ServiceConfig {
   readonly poolSize: number;
   /** One server of the broker, or several with commas between. */
   readonly natsUrl: string;
+  /** The same for the registry of services, where the process logs in as somebody else. */
+  readonly registryUrl: string;
   /** Copies that the broker's cluster keeps of each stream: 1, 3 or 5. */
   readonly streamReplicas: number;
   /** Most bytes that a service's stream holds; a full one refuses events, which then wait in the outbox. */
@@ -106,11 +109,16 @@ const common = {
  */
 export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = process.env): ServiceConfig {
   const portVariable = `${variablePrefix(main)}_PORT` as const;
-  const shape: typeof common & Record<typeof portVariable, z.ZodType<number>> = {
+  const passwordVariable = `${variablePrefix(main)}_NATS_PASSWORD` as const;
+  const shape: typeof common &
+    Record<typeof portVariable, z.ZodType<number>> &
+    Record<typeof passwordVariable, z.ZodType<string | undefined>> = {
     ...common,
+    [passwordVariable]: z.string().optional().describe("password of the service at the broker"),
     [portVariable]: variable.port(defaultPort(main) ?? 0),
   };
   const read = readEnvironment(shape, env);
+  const [service, password] = [serverOf(main, env), read[passwordVariable]];
   const faults = read.HEDDLE_FAULTS.rules.length > 0 ? read.HEDDLE_FAULTS : undefined;
   if (faults && env.NODE_ENV === "production") {
     throw new ConfigurationError(["HEDDLE_FAULTS is set, but NODE_ENV is production: unset one of them"]);
@@ -126,7 +134,8 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     postgresUrl: read.POSTGRES_URL,
     databasePrefix: read.HEDDLE_DATABASE_PREFIX,
     poolSize: read.HEDDLE_POOL_SIZE,
-    natsUrl: read.NATS_URL,
+    natsUrl: withLogin(read.NATS_URL, service, password),
+    registryUrl: withLogin(read.NATS_URL, registryUser(service), password),
     streamReplicas: read.HEDDLE_STREAM_REPLICAS,
     streamMaxBytes: read.HEDDLE_STREAM_MAX_BYTES,
     self: Object.freeze({
@@ -144,6 +153,16 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     addressOf: (service: DescService) => addressOf(service, env),
     serverOf: (service: DescService) => serverOf(service, env),
   });
+}
+
+/** Every service logs in by its own name, where there is a password. */
+function withLogin(natsUrl: string, user: string, password: string | undefined): string {
+  if (password === undefined) return natsUrl;
+  const [first = "", ...others] = natsUrl.split(",");
+  const url = new URL(first);
+  url.username = encodeURIComponent(user);
+  url.password = encodeURIComponent(password);
+  return [url.href, ...others].join(",");
 }
 
 const ONLY_HERE = "plain text may not leave this machine, set an address such as 127.0.0.1";

@@ -14,6 +14,7 @@ export type {
 export { type Delivery, PermanentError, type Receive } from "./delivery.ts";
 export { type Emission, event, type TypedEvent } from "./event.ts";
 export type { Outbox } from "./outbox.ts";
+export { eventPermissions } from "./permissions.ts";
 export { retryDelayMs } from "./retry-delay.ts";
 export type { StreamSettings } from "./stream-names.ts";
 export { aggregate, deadLetter, deadLetterAudit, heddle, inbox, outbox, parked } from "./tables.ts";

@@ -8,10 +8,12 @@ export interface NatsConfigOptions {
   port: number;
   /** Folder for streams. */
   storeFolder: string;
+  /** Who may connect and do what, as renderAccounts writes it. Default: everyone, everything. */
+  accounts?: string | undefined;
 }
 
 /** Returns the text of a nats-server configuration that its version understands. */
-export function natsConfig({ version, host, port, storeFolder }: NatsConfigOptions): string {
+export function natsConfig({ version, host, port, storeFolder, accounts }: NatsConfigOptions): string {
   const [major, minor] = version;
   // Unknown keys stop older servers. 2.9 syncs every two minutes, which the outbox makes up for.
   const since210 = major > 2 || minor >= 10 ? ["  sync_interval: 10s"] : [];
@@ -26,5 +28,6 @@ export function natsConfig({ version, host, port, storeFolder }: NatsConfigOptio
     "  max_file_store: 10GB",
     ...since210,
     "}",
+    ...(accounts ? [accounts] : []),
   ].join("\n")}\n`;
 }

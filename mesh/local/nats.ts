@@ -16,6 +16,8 @@ export interface LocalNatsOptions {
   port?: number;
   /** Environment variable that faults of the port name. Default HEDDLE_NATS_PORT. */
   portVariable?: string;
+  /** Who may connect and do what, as renderAccounts writes it. Default: everyone, everything. */
+  accounts?: string;
   /** Hears what takes long, such as an installation. */
   say?: (line: string) => void;
 }
@@ -40,7 +42,7 @@ export async function localNats(options: LocalNatsOptions): Promise<LocalServer>
     blows: politeThenHard,
     async prepare() {
       await clearLeftovers(folder);
-      return (port) => serverCommand(program, folder, port);
+      return (port) => serverCommand(program, { folder, port, accounts: options.accounts });
     },
     ready: greets,
     diagnose: (output) => diagnose(output, folder),
@@ -54,17 +56,24 @@ export async function deleteNatsData(folder: string): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
 }
 
-function serverCommand(program: NatsServerProgram, folder: string, port: number): ServerCommand {
+interface ServerPlace {
+  readonly folder: string;
+  readonly port: number;
+  readonly accounts: string | undefined;
+}
+
+function serverCommand(program: NatsServerProgram, { folder, port, accounts }: ServerPlace): ServerCommand {
   const store = join(folder, "jetstream");
   mkdirSync(store, { recursive: true });
   const config = join(folder, "nats.conf");
   const logFile = join(folder, "nats.log");
   if (program.kind === "program") {
-    const options = { version: program.version, host: "127.0.0.1", port, storeFolder: store };
-    writeFileSync(config, natsConfig(options));
+    const options = { version: program.version, host: "127.0.0.1", port, storeFolder: store, accounts };
+    writeFileSync(config, natsConfig(options), { mode: 0o600 });
     return { program: program.path, args: ["-c", config], logFile };
   }
-  writeFileSync(config, natsConfig({ version: program.version, host: "0.0.0.0", port: 4222, storeFolder: "/store" }));
+  const inside = { version: program.version, host: "0.0.0.0", port: 4222, storeFolder: "/store", accounts };
+  writeFileSync(config, natsConfig(inside), { mode: 0o600 });
   const mounts = ["-v", `${store}:/store`, "-v", `${config}:/nats.conf:ro`];
   const run = ["run", "--rm", "--init", "-p", `127.0.0.1:${port}:4222`, ...userArgs(), ...mounts, natsImage];
   return { program: "docker", args: [...run, "-c", "/nats.conf"], logFile };

@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { type ConnectionOptions, connect, Events, type NatsConnection } from "nats";
 import type { Logger } from "#mesh/telemetry";
+import { inboxPrefix } from "./accounts.ts";
 import { BrokerFault } from "./broker-fault.ts";
 import { toBrokerFault } from "./to-broker-fault.ts";
 
@@ -141,9 +142,13 @@ function connectionOptions(url: string, name: string): ConnectionOptions {
     ignoreAuthErrorAbort: true,
     pingInterval: 10_000,
     ...(first?.protocol === "tls:" ? { tls: {} } : {}),
-    ...(first?.username ? { user: decodeURIComponent(first.username) } : {}),
+    ...(first?.username ? loginAs(decodeURIComponent(first.username)) : {}),
     ...(first?.password ? { pass: decodeURIComponent(first.password) } : {}),
   };
+}
+
+function loginAs(user: string): Pick<ConnectionOptions, "user" | "inboxPrefix"> {
+  return { user, inboxPrefix: inboxPrefix(user) };
 }
 
 function withoutLogin(url: string): string {

@@ -22,7 +22,7 @@ export function createServiceRegistry(
   config: ServiceConfig,
   { address, log }: { readonly address: () => string; readonly log: Logger },
 ): ServiceRegistry {
-  const connection = maintainConnection({ url: config.natsUrl, name: `${name} registry`, log });
+  const connection = maintainConnection({ url: config.registryUrl, name: `${name} registry`, log });
   const bucket = openBucket(connection, registryBucket(config.streamReplicas), log);
   const registry = createRegistry(bucket, log);
   const { version, zone, weight } = config.self;

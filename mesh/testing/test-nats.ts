@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LocalServer, localNats } from "#mesh/local";
+import { type LocalNatsOptions, type LocalServer, localNats } from "#mesh/local";
 
 /** A nats-server of a test's own. */
 export interface TestNats extends AsyncDisposable {
@@ -12,10 +12,10 @@ export interface TestNats extends AsyncDisposable {
   readonly storeFolder: string;
 }
 
-/** Starts an empty nats-server with JetStream on a free port. Use with `await using`. */
-export async function testNats(): Promise<TestNats> {
+/** Starts an empty nats-server with JetStream on a free port, for everyone or for the users of `accounts`. Use with `await using`. */
+export async function testNats(options: Pick<LocalNatsOptions, "accounts"> = {}): Promise<TestNats> {
   const folder = await mkdtemp(join(tmpdir(), "heddle-nats-"));
-  const server = await localNats({ folder });
+  const server = await localNats({ ...options, folder });
   await server.start();
   return {
     server,

@@ -1,4 +1,4 @@
-import { type DescFile, type DescService, type FileRegistry, hasOption } from "@bufbuild/protobuf";
+import { type DescFile, type DescService, hasOption } from "@bufbuild/protobuf";
 import { event } from "#gen/heddle/v1/event_pb.ts";
 import { server } from "#gen/heddle/v1/policy_pb.ts";
 import { effect, on, participant, timer } from "#gen/heddle/v1/saga_pb.ts";
@@ -23,7 +23,7 @@ export interface System {
  * `<system>.<service>` package serve, announce and react to, if it has a port.
  * Throws a ContractError that lists the faults of all of them.
  */
-export function readSystem(registry: FileRegistry): System {
+export function readSystem(registry: { readonly files: Iterable<DescFile> }): System {
   const files = [...registry.files];
   const faults: string[] = [];
   const collect = <T>(read: () => T): T | undefined => {

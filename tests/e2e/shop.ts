@@ -22,9 +22,12 @@ export interface TestShop extends AsyncDisposable {
   provider(): Promise<ProviderTotals>;
 }
 
-/** Starts a shop with demo data; `variables` are added to its environment. */
-export async function startShop(variables: Record<string, string> = {}): Promise<TestShop> {
-  const nats = await testNats();
+/** Starts a shop with demo data; `variables` are added to its environment, `brokerOptions` are its broker's. */
+export async function startShop(
+  variables: Record<string, string> = {},
+  brokerOptions: Parameters<typeof testNats>[0] = {},
+): Promise<TestShop> {
+  const nats = await testNats(brokerOptions);
   const databases = testDatabases();
   const ports = await shopPorts();
   const dataFolder = await mkdtemp(join(tmpdir(), "heddle-shop-"));

@@ -1,1 +1,2 @@
+export { consumerConfig } from "./configuration.ts";
 export { natsBroker } from "./nats-broker.ts";
