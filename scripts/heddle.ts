@@ -10,6 +10,7 @@ import { outboxStatus } from "./heddle/outbox.ts";
 import { listSagas, showSaga, whySaga } from "./heddle/sagas.ts";
 import { listServices, watchServices } from "./heddle/services.ts";
 import { tailEvents } from "./heddle/tail.ts";
+import { natsPermissions } from "./nats-login.ts";
 
 const program = new Command("heddle").description("Looks into a running shop for whoever is on call.");
 
@@ -130,6 +131,13 @@ events
   .description("how far each service is behind each one whose events it takes in")
   .option("--json", "print JSON")
   .action((options) => onMesh((mesh) => listBacklogs(mesh, options)));
+
+program
+  .command("nats")
+  .description("the broker")
+  .command("permissions")
+  .description("print who may do what, for the configuration of nats-server")
+  .action(async () => console.log(await natsPermissions()));
 
 try {
   await program.parseAsync();

@@ -4,6 +4,7 @@ import { authoritiesOf, readMeshSecret, readSecurity } from "#mesh/config";
 import { claimFolder, localNats, localPostgres } from "#mesh/local";
 import { group, type Part, StartError } from "#mesh/process";
 import { deleteLocalData } from "./fresh-data.ts";
+import { natsLogin } from "./nats-login.ts";
 import { shop } from "./shop.ts";
 import { localEnvironment, readStartSettings, type StartSettings } from "./start-environment.ts";
 import { type Running, startScreen } from "./start-screen.ts";
@@ -42,7 +43,12 @@ export function localTopology({ env, fresh, say }: TopologyOptions): Part {
     },
   });
   const nats = made("NATS", {
-    make: () => localNats({ folder: join(dataFolder, "nats"), port: natsPort, say: (line) => say(`  ${line} …`) }),
+    async make() {
+      const folder = join(dataFolder, "nats");
+      const { accounts, passwords } = await natsLogin(join(folder, "passwords.json"));
+      Object.assign(environment, passwords);
+      return localNats({ folder, port: natsPort, accounts, say: (line) => say(`  ${line} …`) });
+    },
     started({ url }) {
       environment.NATS_URL = running.natsUrl = url;
     },

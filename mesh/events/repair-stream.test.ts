@@ -84,7 +84,7 @@ test("a consumer that is ahead of a stream that was put back misses nothing", as
   const first = await world.inventory(receive);
   await announce(orders, keys("a", 5));
   await allDone(first, 5);
-  const putBack = await copyData(world, join("$G", "streams", stream, "msgs"));
+  const putBack = await copyData(world, join("EVENTS", "streams", stream, "msgs"));
   for (const [n, event] of [placed("k"), confirmed("k"), cancelled("k")].entries()) {
     await orders.announce(event);
     await allPublished(orders, 6 + n);
@@ -205,7 +205,7 @@ test("a broker may fall back to older data under load, and again", async () => {
   };
   await progress(20);
   const putBack = await copyData(world);
-  const putMessagesBack = await copyData(world, join("$G", "streams", stream, "msgs"));
+  const putMessagesBack = await copyData(world, join("EVENTS", "streams", stream, "msgs"));
   await progress(100);
   await putBack();
   await progress(100);

@@ -13,6 +13,7 @@ import {
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { type Contract, eventContract, readContract } from "#mesh/contract";
 import { createDatabase, type Database, meshMigrations, type Transaction } from "#mesh/db";
+import { renderAccounts } from "#mesh/nats";
 import { silentLogger, type TestNats, testDatabases, testNats } from "#mesh/testing";
 import type { Broker } from "./broker.ts";
 import { createEvents, type Events, type EventsOptions } from "./create-events.ts";
@@ -20,6 +21,7 @@ import type { Delivery, Receive } from "./delivery.ts";
 import { type Emission, event, type TypedEvent } from "./event.ts";
 import { natsBroker } from "./nats/index.ts";
 import { consumersOf, deleteStream } from "./nats/streams.fixture.ts";
+import { eventPermissions } from "./permissions.ts";
 
 /** A service of a test: its database and its events. */
 export interface TestService {
@@ -60,9 +62,18 @@ export const inventoryContract: Contract = readContract({
   reactions: InventoryReactionService,
 });
 
+const password = "the-same-for-all";
+
+/** The services may do what their contracts need and no more; the test itself, which logs in as nobody, everything. */
+function accounts(contracts: readonly Contract[]): string {
+  const services = contracts.map((contract) => ({ name: contract.name, permissions: eventPermissions(contract) }));
+  const users = [{ name: "test" }, ...services].map((user) => ({ ...user, account: "EVENTS" }));
+  return `${renderAccounts(users, () => password)}\nno_auth_user: test`;
+}
+
 /** Starts an empty world, on the shared Postgres unless another is given. Use with `await using`. */
 export async function testWorld(postgresUrl?: string): Promise<TestWorld> {
-  const nats = await testNats();
+  const nats = await testNats({ accounts: accounts([ordersContract, inventoryContract]) });
   const databases = postgresUrl === undefined ? testDatabases() : ownDatabases(postgresUrl);
   const services = new Set<TestService>();
   const brokers: Broker[] = [];
@@ -73,7 +84,8 @@ export async function testWorld(postgresUrl?: string): Promise<TestWorld> {
     const database = createDatabase({
       ...{ postgresUrl: databases.postgresUrl, name, migrations: [meshMigrations], log },
     });
-    const events = createEvents({ contract, database, natsUrl: nats.url, log, ...options });
+    const natsUrl = nats.url.replace("//", `//${contract.name}:${password}@`);
+    const events = createEvents({ contract, database, natsUrl, log, ...options });
     const service = {
       ...{ database, events },
       announce: (...announced: TypedEvent[]) =>

@@ -1,4 +1,4 @@
-import { NatsError } from "nats";
+import { ErrorCode, NatsError } from "nats";
 import { BrokerFault, type BrokerFaultKind } from "./broker-fault.ts";
 
 /** JetStream's own error codes (err_code) that ask for something other than trying again. */
@@ -28,6 +28,11 @@ export function toBrokerFault(error: unknown): BrokerFault {
 /** JetStream's error code, where the error is an answer of JetStream. */
 export function apiErrorCode(error: unknown): number | undefined {
   return error instanceof NatsError ? error.api_error?.err_code : undefined;
+}
+
+/** Whether the broker has refused an operation because the user may not do it. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof NatsError && error.code === ErrorCode.PermissionsViolation;
 }
 
 function kindOf(error: NatsError): BrokerFaultKind {

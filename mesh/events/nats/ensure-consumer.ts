@@ -1,5 +1,5 @@
 import { type ConsumerInfo, DeliverPolicy, type JetStreamManager } from "nats";
-import { apiErrorCode } from "#mesh/nats";
+import { apiErrorCode, isForbidden } from "#mesh/nats";
 import type { Logger } from "#mesh/telemetry";
 import type { ConsumerSpec } from "../broker.ts";
 import { consumerConfig, requireEqual } from "./configuration.ts";
@@ -62,9 +62,18 @@ async function findPredecessors(manager: JetStreamManager, consumer: ConsumerSpe
 async function retire({ manager, log }: ConsumerServer, predecessors: readonly ConsumerInfo[]): Promise<void> {
   for (const { stream_name, name, num_waiting } of predecessors) {
     // Someone still pulls: a replica of the version before. It is retired by the next start.
-    if (num_waiting === 0) {
+    if (num_waiting > 0) continue;
+    const about = { stream: stream_name, durable: name };
+    try {
       await manager.consumers.delete(stream_name, name);
-      log.info({ stream: stream_name, durable: name }, "retired a consumer that had another filter");
+      log.info(about, "retired a consumer that had another filter");
+    } catch (error) {
+      // What a service may do follows its contract of today, which does not know of this one.
+      if (!isForbidden(error)) throw error;
+      log.warn(
+        about,
+        `a consumer that had another filter stays: remove it with "nats consumer rm ${stream_name} ${name}"`,
+      );
     }
   }
 }

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
+import { renderAccounts } from "#mesh/nats";
 import { silentLogger, testNats } from "#mesh/testing";
 import { BrokerFault, type ConsumerSpec, type StreamSpec } from "../broker.ts";
 import { consumerSpec, streamSpec } from "../stream-names.ts";
 import { consumerConfig } from "./configuration.ts";
 import { natsBroker } from "./nats-broker.ts";
-import { ackFloor } from "./streams.fixture.ts";
+import { ackFloor, consumersOf } from "./streams.fixture.ts";
 
 const stream: StreamSpec = streamSpec("a.b", { maxBytes: 1024 * 1024 });
 const consumer = (...events: string[]): ConsumerSpec =>
@@ -14,8 +15,8 @@ const message = (event: string, id: string, bytes = 1) => ({
   ...{ headers: { "ce-id": id }, payload: new Uint8Array(bytes) },
 });
 
-async function connectedBroker() {
-  const nats = await testNats();
+async function connectedBroker(accounts?: string) {
+  const nats = await testNats(accounts === undefined ? {} : { accounts });
   const broker = natsBroker({ url: nats.url, name: "test", log: silentLogger() });
   await broker.start();
   return {
@@ -85,6 +86,24 @@ test("succeeds a consumer that had another filter where it stood", async () => {
   expect(second).not.toBe(first);
   expect(await broker.backlog(stream.name, second)).toMatchObject({ undelivered: 1 });
   expect(await broker.ensureConsumer(consumer("Made", "Sold"))).toBe(second);
+});
+
+test("leaves a consumer that had another filter where it may not take it down", async () => {
+  const { durable_name } = consumerConfig(consumer("Sold"), "2.9.10");
+  const calls = ["LIST.EVT_A_B", `CREATE.EVT_A_B.${durable_name}.>`, `INFO.EVT_A_B.${durable_name}`];
+  const permissions = { publish: calls.map((call) => `$JS.API.CONSUMER.${call}`), subscribe: ["_INBOX.c_d.>"] };
+  const users = [
+    { name: "test", account: "EVENTS" },
+    { name: "c.d", account: "EVENTS", permissions },
+  ];
+  await using test = await connectedBroker(`${renderAccounts(users, () => "secret")}\nno_auth_user: test`);
+  await test.broker.ensureStream(stream);
+  const before = await test.broker.ensureConsumer(consumer("Made"));
+  const url = test.nats.url.replace("//", "//c.d:secret@");
+  const service = natsBroker({ url, name: "c.d", log: silentLogger() });
+  await service.start();
+  const after = await service.ensureConsumer(consumer("Sold")).finally(() => service.stop());
+  expect((await consumersOf(test.nats.url, stream.name)).toSorted()).toEqual([before, after].toSorted());
 });
 
 test("refuses a consumer that exists with other settings", async () => {

@@ -1,6 +1,6 @@
 import { type ConsumerInfo, DeliverPolicy, type JetStreamManager } from "nats";
 import { faultPoint } from "#mesh/fault";
-import { apiErrorCode } from "#mesh/nats";
+import { apiErrorCode, isForbidden } from "#mesh/nats";
 
 const consumerNotFound = 10014;
 
@@ -34,6 +34,8 @@ async function rewind(manager: JetStreamManager, info: ConsumerInfo, sequence: n
     const begun = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: start };
     await manager.consumers.add(stream_name, { ...rest, ...begun });
   } catch (error) {
+    // Who may only feed the stream leaves this to the durable's own service.
+    if (isForbidden(error)) return;
     // Its own service may have been faster: then it begins at the first message, which is as good.
     const found = await manager.consumers.info(stream_name, name).catch(() => undefined);
     if (found === undefined || found.delivered.stream_seq > sequence) {
