@@ -11,6 +11,7 @@ import { listSagas, showSaga, whySaga } from "./heddle/sagas.ts";
 import { listServices, watchServices } from "./heddle/services.ts";
 import { tailEvents } from "./heddle/tail.ts";
 import { natsPermissions } from "./nats-login.ts";
+import { postgresRoles } from "./postgres-roles.ts";
 
 const program = new Command("heddle").description("Looks into a running shop for whoever is on call.");
 
@@ -132,6 +133,12 @@ events
   .option("--json", "print JSON")
   .action((options) => onMesh((mesh) => listBacklogs(mesh, options)));
 
+program
+  .command("postgres")
+  .description("the database server")
+  .command("roles")
+  .description("print how an administrator makes the services' roles and databases, for psql")
+  .action(() => console.log(postgresRoles()));
 program
   .command("nats")
   .description("the broker")

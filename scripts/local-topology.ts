@@ -5,6 +5,7 @@ import { claimFolder, localNats, localPostgres } from "#mesh/local";
 import { group, type Part, StartError } from "#mesh/process";
 import { deleteLocalData } from "./fresh-data.ts";
 import { natsLogin } from "./nats-login.ts";
+import { ensureRoles } from "./postgres-roles.ts";
 import { shop } from "./shop.ts";
 import { localEnvironment, readStartSettings, type StartSettings } from "./start-environment.ts";
 import { type Running, startScreen } from "./start-screen.ts";
@@ -55,6 +56,7 @@ export function localTopology({ env, fresh, say }: TopologyOptions): Part {
   });
   const everything = made("services and gateway", {
     async make() {
+      if (!settings.postgresUrl) Object.assign(environment, await ensureRoles(environment));
       const given = environment.HEDDLE_MESH_SECRET || environment.HEDDLE_MESH_SECRET_FILE;
       if (!given) environment.HEDDLE_MESH_SECRET = readMeshSecret(dataFolder);
       const security = readSecurity(environment);

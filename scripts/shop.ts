@@ -44,7 +44,11 @@ export function shop(environment: NodeJS.ProcessEnv): Shop {
     paymentService(config(PaymentService), readPaymentSettings(env)),
     shippingService(config(ShippingService)),
   ];
-  const provider = paymentProvider(config(PaymentService), readProviderSettings(env));
+  // It stands in for another company, with a database of its own: not as the payment service's role.
+  const provider = paymentProvider(
+    readServiceConfig(PaymentService, { ...env, SHOP_PAYMENT_POSTGRES_URL: "" }),
+    readProviderSettings(env),
+  );
   const edge = readGatewayConfig(env);
   const entrance = gateway({ config: edge, services: edgeServices(edge) });
   return {

@@ -15,7 +15,10 @@ export interface ServiceConfig {
   readonly host: string;
   /** Port to listen on; 0 takes a free one. */
   readonly port: number;
-  /** Server on which every service has its own database; the URL's own database is only used to create that one. */
+  /**
+   * Server on which every service has its own database; the URL's own database is only used to create that one.
+   * <SYSTEM>_<SERVICE>_POSTGRES_URL, where the service has a role of its own, else POSTGRES_URL.
+   */
   readonly postgresUrl: string;
   /** Put before the names of databases, so that several meshes can share a server. */
   readonly databasePrefix: string;
@@ -109,11 +112,13 @@ const common = {
  */
 export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = process.env): ServiceConfig {
   const portVariable = `${variablePrefix(main)}_PORT` as const;
+  const postgresVariable = `${variablePrefix(main)}_POSTGRES_URL` as const;
   const passwordVariable = `${variablePrefix(main)}_NATS_PASSWORD` as const;
   const shape: typeof common &
     Record<typeof portVariable, z.ZodType<number>> &
-    Record<typeof passwordVariable, z.ZodType<string | undefined>> = {
+    Record<typeof passwordVariable | typeof postgresVariable, z.ZodType<string | undefined>> = {
     ...common,
+    [postgresVariable]: variable.url().optional().describe("the service's own role and database"),
     [passwordVariable]: z.string().optional().describe("password of the service at the broker"),
     [portVariable]: variable.port(defaultPort(main) ?? 0),
   };
@@ -131,7 +136,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
   return Object.freeze({
     host: read.HEDDLE_HOST,
     port: read[portVariable] ?? 0,
-    postgresUrl: read.POSTGRES_URL,
+    postgresUrl: read[postgresVariable] ?? read.POSTGRES_URL,
     databasePrefix: read.HEDDLE_DATABASE_PREFIX,
     poolSize: read.HEDDLE_POOL_SIZE,
     natsUrl: withLogin(read.NATS_URL, service, password),
