@@ -7,9 +7,9 @@ import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_
 import { file_platform_identity_v1_identity_events as events } from "#gen/platform/identity/v1/identity_events_pb.ts";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { readContract } from "#mesh/contract";
-import { accessTokenVerifier, secretIdentity } from "#mesh/identity";
+import { accessTokenVerifier, certificateIdentity } from "#mesh/identity";
 import { type AnyRpcHandler, createRpcServer, type RpcContext, requireUser } from "#mesh/rpc";
-import { freePort, silentLogger } from "#mesh/testing";
+import { freePort, silentLogger, type TestAuthority, testAuthority } from "#mesh/testing";
 import { readGatewayConfig } from "./config.ts";
 import { call } from "./library.fixture.ts";
 
@@ -17,11 +17,16 @@ const secret = "a secret that identity and its gateway share";
 const main = fileURLToPath(new URL("main.ts", import.meta.url));
 
 test("the gateway runs alone, and checks real tokens with the keys of the identity service", async () => {
-  await using identity = await startIdentity();
+  using authority = await testAuthority();
+  await using identity = await startIdentity(authority);
+  const files = authority.write(await authority.issue("spiffe://heddle.local/gateway"));
   const port = await freePort();
   const nobody = `127.0.0.1:${await freePort()}`;
   const gateway = startGateway({
     GATEWAY_PORT: String(port),
+    HEDDLE_TLS_CERT: files.certificate,
+    HEDDLE_TLS_KEY: files.key,
+    HEDDLE_TLS_CA: files.authorities,
     PLATFORM_IDENTITY_ADDRESS: identity.address,
     SHOP_CATALOG_ADDRESS: nobody,
     SHOP_INVENTORY_ADDRESS: nobody,
@@ -81,13 +86,14 @@ test("the configuration has its documented defaults", () => {
 
 function startGateway(env: Record<string, string>) {
   const child = spawn(process.execPath, [main], {
-    env: { HEDDLE_TLS: "off", HEDDLE_MESH_SECRET: secret, LOG_LEVEL: "warn", ...env },
+    env: { HEDDLE_MESH_SECRET: secret, LOG_LEVEL: "warn", ...env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   return { child, exit: once(child, "exit").then(([code]) => code) };
 }
 
-async function startIdentity() {
+async function startIdentity(authority: TestAuthority) {
+  const certificates = await authority.slot("spiffe://heddle.local/platform/identity");
   const { publicKey, privateKey } = await generateKeyPair("EdDSA");
   const jwk = await exportJWK(publicKey);
   const key = { kty: jwk.kty ?? "", crv: jwk.crv ?? "", x: jwk.x ?? "", kid: "one", alg: "EdDSA", use: "sig" };
@@ -103,7 +109,7 @@ async function startIdentity() {
       { service: JsonWebKeyService, handlers: { listJsonWebKeys: async () => ({ keys: [key] }) } },
     ],
     tokens: accessTokenVerifier({ keys: async () => ({ keys: [key] }) }),
-    identity: secretIdentity("platform.identity", secret),
+    identity: certificateIdentity("platform.identity", { certificates, trustDomain: "heddle.local" }),
     log: silentLogger(),
   });
   await server.start();

@@ -8,14 +8,15 @@ import { shopServices } from "./neighbours.ts";
  * connects then, as the variables that they read: SHOP_ORDER_POSTGRES_URL. POSTGRES_URL must be an administrator's.
  */
 export async function ensureRoles(env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
-  const urls: Record<string, string> = {};
-  for (const service of shopServices) {
-    const { postgresUrl, databasePrefix } = readServiceConfig(service, env);
-    const name = databasePrefix + databaseOf(serverOf(service, env));
+  const adminUrl = env.POSTGRES_URL ?? "";
+  const given = shopServices.map(async (service) => {
+    const variable = `${variablePrefix(service)}_POSTGRES_URL`;
+    const name = readServiceConfig(service, env).databasePrefix + databaseOf(serverOf(service, env));
     const password = randomBytes(24).toString("base64url");
-    urls[`${variablePrefix(service)}_POSTGRES_URL`] = await ensureServiceRole(postgresUrl, { name, password });
-    await closeAdminDatabases(postgresUrl);
-  }
+    return [variable, env[variable] || (await ensureServiceRole(adminUrl, { name, password }))] as const;
+  });
+  const urls = Object.fromEntries(await Promise.all(given));
+  await closeAdminDatabases(adminUrl);
   return urls;
 }
 
