@@ -1,11 +1,11 @@
-import type { Contract, EventReactionContract } from "#mesh/contract";
+import type { Contract } from "#mesh/contract";
 import type { Part } from "#mesh/process";
 import type { Backlog, Broker, IncomingMessage } from "./broker.ts";
 import { type Consumer, runConsumer } from "./consumer.ts";
+import { type ConsumerLane, consumerLanes } from "./consumer-lanes.ts";
 import { buryUnreadable, handleMessage, readMessage } from "./handle-message.ts";
 import type { KeyedQueue } from "./keyed-queue.ts";
 import type { Reception } from "./reception.ts";
-import { consumerSpec } from "./stream-names.ts";
 
 /** The consumers of a service: one for each service whose events it reacts to, and another for those in order. */
 export interface Consumers extends Part {
@@ -35,7 +35,6 @@ const giveBackDelayMs = 100;
 /** Creates the consumers that the reactions of a contract ask for. start() does not wait for streams to appear. */
 export function createConsumers(options: ConsumersOptions): Consumers {
   const { contract, broker, reception, queue, maxMessages } = options;
-  const reactions = contract.reactions?.events ?? [];
   const consumers: { readonly producer: string; readonly consumer: Consumer }[] = [];
   let stopping = false;
 
@@ -53,10 +52,8 @@ export function createConsumers(options: ConsumersOptions): Consumers {
     });
   }
 
-  function consume(producer: string, ofProducer: readonly EventReactionContract[], ordered: boolean): void {
-    const prefixes = new Set(ofProducer.map(({ event }) => event.subjectPrefix));
-    const spec = consumerSpec(contract.name, producer, { subjectPrefixes: [...prefixes], ordered });
-    const wanted = new Set(ofProducer.map(({ event }) => event.message.typeName));
+  function consume({ producer, reactions, spec }: ConsumerLane): void {
+    const wanted = new Set(reactions.map(({ event }) => event.message.typeName));
     const own = (message: IncomingMessage) => handle(wanted, message);
     consumers.push({ producer, consumer: runConsumer({ broker, spec, maxMessages, handle: own, log: reception.log }) });
   }
@@ -74,11 +71,7 @@ export function createConsumers(options: ConsumersOptions): Consumers {
       );
     },
     async start() {
-      for (const [producer, ofProducer] of Map.groupBy(reactions, ({ event }) => event.service)) {
-        for (const [ordered, lane] of Map.groupBy(ofProducer, (reaction) => reaction.ordered)) {
-          consume(producer, lane, ordered);
-        }
-      }
+      for (const lane of consumerLanes(contract)) consume(lane);
     },
     async stop() {
       stopping = true;

@@ -43,20 +43,17 @@ function failing(failures: Readonly<Record<string, number>>) {
 }
 
 test("later events of a key wait for one that fails and is tried again, those of other keys do not", async () => {
-  await using world = await testWorld();
+  await using world = await testWorld({ inventory: contract });
   const orders = await world.orders();
   const taken: string[] = [];
   let attempts = 0;
-  const service = await world.inventory(
-    async (delivery) => {
-      if (name(delivery) === "o1 Placed" && (++attempts < 3 || !taken.includes("o2 Cancelled"))) {
-        throw new Error("not yet");
-      }
-      taken.push(name(delivery));
-      return "done";
-    },
-    { contract },
-  );
+  const service = await world.inventory(async (delivery) => {
+    if (name(delivery) === "o1 Placed" && (++attempts < 3 || !taken.includes("o2 Cancelled"))) {
+      throw new Error("not yet");
+    }
+    taken.push(name(delivery));
+    return "done";
+  });
   await orders.announce(placed("o1"), confirmed("o1"), cancelled("o1"), placed("o2"), cancelled("o2"));
   await waitFor(async () => expect(await count(service, "inbox", hasStatus("done"))).toBe(5));
   expect(taken).toEqual(["o2 Placed", "o2 Cancelled", "o1 Placed", "o1 Confirmed", "o1 Cancelled"]);
@@ -65,10 +62,10 @@ test("later events of a key wait for one that fails and is tried again, those of
 });
 
 test("two replicas keep the order of every key, whichever of them takes an event in", async () => {
-  await using world = await testWorld();
+  await using world = await testWorld({ inventory: contract });
   const orders = await world.orders();
   const { taken, receive } = failing({ "o1 Confirmed": 1, "o2 Placed": 2, "o4 Cancelled": 1 });
-  const replicas = [await world.inventory(receive, { contract }), await world.inventory(receive, { contract })];
+  const replicas = [await world.inventory(receive), await world.inventory(receive)];
   const keys = ["o1", "o2", "o3", "o4"];
   for (const key of keys) await orders.announce(placed(key), confirmed(key), cancelled(key));
   const [first] = replicas;
@@ -83,10 +80,10 @@ test("two replicas keep the order of every key, whichever of them takes an event
 });
 
 test("one that is given up holds up its key until somebody discards it", async () => {
-  await using world = await testWorld();
+  await using world = await testWorld({ inventory: contract });
   const orders = await world.orders();
   const { ofKey, receive } = failing({ "o1 Placed": Number.POSITIVE_INFINITY });
-  const service = await world.inventory(receive, { contract, maxDeliveries: 2 });
+  const service = await world.inventory(receive, { maxDeliveries: 2 });
   await orders.announce(placed("o1"), confirmed("o1"), cancelled("o1"));
   const open = () => service.events.deadLetters?.list({ state: "open" });
   await waitFor(async () => expect(await open()).toMatchObject([{ key: "o1", deliveries: 2 }]));
@@ -98,7 +95,7 @@ test("one that is given up holds up its key until somebody discards it", async (
 });
 
 test("a critical one holds up its key for as long as it fails, on record, and can be discarded meanwhile", async () => {
-  await using world = await testWorld();
+  await using world = await testWorld({ inventory: contract });
   const orders = await world.orders();
   const taken: string[] = [];
   const receive: Receive = async (delivery) => {
@@ -109,7 +106,7 @@ test("a critical one holds up its key for as long as it fails, on record, and ca
     return "done";
   };
   const critical = () => true;
-  const service = await world.inventory(receive, { contract, critical });
+  const service = await world.inventory(receive, { critical });
   await orders.announce(placed("o1"), confirmed("o1"), placed("o2"));
   await waitFor(() => expect(taken).toEqual(["o2 Placed"]));
   const letters = service.events.deadLetters;

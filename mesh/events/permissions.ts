@@ -1,7 +1,8 @@
 import type { Contract } from "#mesh/contract";
 import { inboxPrefix, type NatsPermissions } from "#mesh/nats";
+import { type ConsumerLane, consumerLanes } from "./consumer-lanes.ts";
 import { consumerConfig } from "./nats/index.ts";
-import { consumerSpec, streamName } from "./stream-names.ts";
+import { streamName } from "./stream-names.ts";
 
 /** A server that filters a consumer by one subject only, and one that takes a list of them. */
 const serverVersions = ["2.9.10", "2.10.0"];
@@ -17,8 +18,9 @@ const serverVersions = ["2.9.10", "2.10.0"];
 export function eventPermissions(contract: Contract): NatsPermissions {
   const { name } = contract;
   const wake = `wake.${name}`;
+  const own = contract.events.size > 0 ? feeding(name) : [];
   return {
-    publish: [...(contract.events.size > 0 ? feeding(name) : []), ...producersOf(contract).flatMap(reading), wake],
+    publish: [...new Set([...own, ...consumerLanes(contract).flatMap(reading), wake])],
     subscribe: [`${inboxPrefix(name)}.>`, wake],
   };
 }
@@ -34,25 +36,8 @@ function feeding(service: string): string[] {
   ];
 }
 
-/** The events of one producer to which a service reacts. */
-interface Reading {
-  readonly service: string;
-  readonly producer: string;
-  readonly subjectPrefixes: readonly string[];
-}
-
-function producersOf({ name, reactions }: Contract): Reading[] {
-  const events = [...new Set((reactions?.events ?? []).map(({ event }) => event))];
-  return [...Map.groupBy(events, ({ service }) => service)].map(([producer, of]) => ({
-    service: name,
-    producer,
-    subjectPrefixes: of.map(({ subjectPrefix }) => subjectPrefix),
-  }));
-}
-
-function reading({ service, producer, subjectPrefixes }: Reading): string[] {
-  const stream = streamName(producer);
-  const spec = consumerSpec(service, producer, subjectPrefixes);
+function reading({ spec }: ConsumerLane): string[] {
+  const { stream } = spec;
   const durables = serverVersions.flatMap((version) => {
     const config = consumerConfig(spec, version);
     const { durable_name } = config;
@@ -65,5 +50,5 @@ function reading({ service, producer, subjectPrefixes }: Reading): string[] {
       `$JS.ACK.${stream}.${durable_name}.>`,
     ];
   });
-  return [...new Set([`$JS.API.CONSUMER.LIST.${stream}`, ...durables])];
+  return [`$JS.API.CONSUMER.LIST.${stream}`, ...durables];
 }

@@ -20,7 +20,7 @@ async function ownPostgres() {
 
 test("Postgres may restart under load: what was committed has one effect, and nothing else has any", async () => {
   const postgres = await ownPostgres();
-  await using world = await testWorld(postgres.url);
+  await using world = await testWorld({ postgresUrl: postgres.url });
   const orders = await world.orders();
   const inventory = await world.inventory(async ({ key }, tx) => {
     // A primary key: a second effect would fail, and be seen as a dead letter.

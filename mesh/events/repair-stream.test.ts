@@ -155,7 +155,7 @@ test("messages that a damaged store has lost are published again, whether or not
     await orders.announce(event(OrderPlacedSchema, { orderId, paymentMethod: "x".repeat(3_000) }));
   }
   await allPublished(orders, 20);
-  const messages = join(world.nats.storeFolder, "$G", "streams", stream, "msgs");
+  const messages = join(world.nats.storeFolder, "EVENTS", "streams", stream, "msgs");
   await whileStopped(world, async () => {
     for (const file of await readdir(messages)) {
       if (/^2\./.test(file)) await rm(join(messages, file));

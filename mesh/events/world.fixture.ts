@@ -71,9 +71,17 @@ function accounts(contracts: readonly Contract[]): string {
   return `${renderAccounts(users, () => password)}\nno_auth_user: test`;
 }
 
-/** Starts an empty world, on the shared Postgres unless another is given. Use with `await using`. */
-export async function testWorld(postgresUrl?: string): Promise<TestWorld> {
-  const nats = await testNats({ accounts: accounts([ordersContract, inventoryContract]) });
+/** What a world has that others have not. */
+export interface WorldOptions {
+  /** A Postgres of its own. Default: the one that all tests share. */
+  readonly postgresUrl?: string;
+  /** What the service that takes orders in may do at the broker. Default: what its contract says. */
+  readonly inventory?: Contract;
+}
+
+/** Starts an empty world. Use with `await using`. */
+export async function testWorld({ postgresUrl, inventory }: WorldOptions = {}): Promise<TestWorld> {
+  const nats = await testNats({ accounts: accounts([ordersContract, inventory ?? inventoryContract]) });
   const databases = postgresUrl === undefined ? testDatabases() : ownDatabases(postgresUrl);
   const services = new Set<TestService>();
   const brokers: Broker[] = [];
@@ -107,7 +115,7 @@ export async function testWorld(postgresUrl?: string): Promise<TestWorld> {
   return {
     nats,
     orders: (options = {}) => start(ordersContract, options),
-    inventory: (receive, options = {}) => start(inventoryContract, { receive, ...options }),
+    inventory: (receive, options = {}) => start(inventory ?? inventoryContract, { receive, ...options }),
     stop,
     removeStream: (name) => deleteStream(nats.url, name),
     durableOf: async (stream) => (await consumersOf(nats.url, stream)).at(0) ?? "",
