@@ -5,17 +5,16 @@ import { readFileSync } from "node:fs";
 import { fromBinary } from "@bufbuild/protobuf";
 import { type ChannelCredentials, Client, credentials } from "@grpc/grpc-js";
 import { HealthCheckResponse_ServingStatus, HealthCheckResponseSchema } from "#gen/grpc/health/v1/health_pb.ts";
-import { authoritiesOf, readSecurity } from "#mesh/config";
+import { readTrust } from "#mesh/config";
 
 const deadlineMs = 4_000;
 
 /** What the process beside this one listens with, by the same environment. */
 function ownCredentials(): ChannelCredentials {
-  const security = readSecurity();
-  if (security.kind === "plaintext") return credentials.createInsecure();
-  const authorities = readFileSync(authoritiesOf(security));
+  const trust = readTrust();
+  if (!trust) return credentials.createInsecure();
   // Whoever has a certificate for this port of one's own machine is the process that is asked for.
-  return credentials.createSsl(authorities, null, null, { checkServerIdentity: () => undefined });
+  return credentials.createSsl(readFileSync(trust.authorities), null, null, { checkServerIdentity: () => undefined });
 }
 
 /** Throws when the server at host:port does not serve. */

@@ -1,7 +1,7 @@
 // `npm run heddle -- …`: looks into a running shop for whoever is on call. See docs/operations.md.
 import { ConnectError } from "@connectrpc/connect";
 import { Command, InvalidArgumentError } from "commander";
-import { ConfigurationError } from "#mesh/config";
+import { StartError } from "#mesh/process";
 import { listBacklogs } from "./heddle/backlog.ts";
 import { CommandFault } from "./heddle/command-fault.ts";
 import { actOnLetters, listLetters, showLetter } from "./heddle/dead-letters.ts";
@@ -149,7 +149,7 @@ program
 try {
   await program.parseAsync();
 } catch (error) {
-  const known = error instanceof CommandFault || error instanceof ConfigurationError || error instanceof ConnectError;
+  const known = error instanceof CommandFault || error instanceof StartError || error instanceof ConnectError;
   console.error(known ? error.message : error);
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { authoritiesOf, readMeshSecret, readSecurity } from "#mesh/config";
+import { readMeshSecret, readTrust } from "#mesh/config";
 import { claimFolder, localNats, localPostgres } from "#mesh/local";
 import { group, type Part, StartError } from "#mesh/process";
 import { deleteLocalData } from "./fresh-data.ts";
@@ -59,8 +59,7 @@ export function localTopology({ env, fresh, say }: TopologyOptions): Part {
       if (!settings.postgresUrl) Object.assign(environment, await ensureRoles(environment));
       const given = environment.HEDDLE_MESH_SECRET || environment.HEDDLE_MESH_SECRET_FILE;
       if (!given) environment.HEDDLE_MESH_SECRET = readMeshSecret(dataFolder);
-      const security = readSecurity(environment);
-      running.authority = security.kind === "plaintext" ? undefined : authoritiesOf(security);
+      running.authority = readTrust(environment)?.authorities;
       return shop(environment);
     },
     started({ url, services }) {

@@ -9,6 +9,7 @@ import {
   readMeshSecret,
   readSecurity,
   readServiceConfig,
+  readTrust,
   variable,
 } from "./index.ts";
 
@@ -135,6 +136,14 @@ test("processes know each other by certificates unless told otherwise", () => {
   expect(() => read({ ...files, HEDDLE_TLS: "off" })).toThrow("choose one");
   expect(() => read({ HEDDLE_TLS_CERT: "a.crt" })).toThrow("set all or none");
   expect(() => read({ HEDDLE_TRUST_DOMAIN: "Shop/" })).toThrow("HEDDLE_TRUST_DOMAIN");
+});
+
+test("who is no service needs the authorities only", () => {
+  const trustDomain = "heddle.local";
+  const made = join(folder, "identity", "ca.crt");
+  expect(readTrust({ HEDDLE_DATA: folder })).toEqual({ trustDomain, authorities: made });
+  expect(readTrust({ HEDDLE_TLS_CA: "ca.crt" })).toEqual({ trustDomain, authorities: "ca.crt" });
+  expect(readTrust({ HEDDLE_TLS: "off" })).toBeUndefined();
 });
 
 test.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("plain text may be spoken at %s", (host) => {

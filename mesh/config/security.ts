@@ -69,15 +69,29 @@ export function securityOf(values: Values): Security {
       "HEDDLE_TLS_CERT, HEDDLE_TLS_KEY and HEDDLE_TLS_CA belong together: set all or none",
     ]);
   }
-  return { kind: "development", trustDomain, folder: resolve(data, "identity") };
+  return { kind: "development", trustDomain, folder: resolve(data, DEVELOPMENT_FOLDER) };
 }
+
+/** Folder of the development authority, within HEDDLE_DATA. */
+const DEVELOPMENT_FOLDER = "identity";
 
 /** Name of the file in which the development authority publishes its certificate. */
 export const developmentAuthorityFile = "ca.crt";
 
-/** Path of the PEM file with the authorities that services are verified with. */
-export function authoritiesOf(security: Exclude<Security, { kind: "plaintext" }>): string {
-  return security.kind === "files" ? security.files.authorities : join(security.folder, developmentAuthorityFile);
+/** What somebody needs who calls services and is none. */
+export interface Trust {
+  readonly trustDomain: string;
+  /** Path of the PEM file with the authorities that services are verified with. */
+  readonly authorities: string;
+}
+
+/** Reads what services are verified with: HEDDLE_TLS_CA, else what lies in HEDDLE_DATA. Undefined for plain text. */
+export function readTrust(env: NodeJS.ProcessEnv = process.env): Trust | undefined {
+  const { HEDDLE_TLS, HEDDLE_TRUST_DOMAIN, HEDDLE_TLS_CA, HEDDLE_DATA } = securityVariables;
+  const read = readEnvironment({ HEDDLE_TLS, HEDDLE_TRUST_DOMAIN, HEDDLE_TLS_CA, HEDDLE_DATA }, env);
+  if (!read.HEDDLE_TLS) return undefined;
+  const made = join(resolve(read.HEDDLE_DATA, DEVELOPMENT_FOLDER), developmentAuthorityFile);
+  return { trustDomain: read.HEDDLE_TRUST_DOMAIN, authorities: read.HEDDLE_TLS_CA ?? made };
 }
 
 /** Whether an address, with or without a port, can only be reached from this machine. */

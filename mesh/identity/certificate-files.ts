@@ -57,13 +57,14 @@ export function certificateFiles(options: CertificateFilesOptions): CertificateS
 
 /** The authorities of a file, for a guest. Throws a StartError when there are none. */
 export function readAuthorities(path: string): Certificates {
-  const authorities = read(path);
   try {
+    const authorities = readFileSync(path, "utf8");
     // A secure context takes a text without any certificate, too.
     createSecureContext({ ca: new X509Certificate(authorities).toString() });
     return { own: undefined, authorities };
   } catch (error) {
-    throw unusable(path, error);
+    throw new StartError(`${unusable(path, error).message}
+Set HEDDLE_TLS_CA, or HEDDLE_DATA to the folder that the services have started with.`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { authoritiesOf, type Security } from "#mesh/config";
+import type { Security, Trust } from "#mesh/config";
 import type { Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { certificateFiles, readAuthorities } from "./certificate-files.ts";
@@ -29,11 +29,11 @@ export function openIdentity(name: string, security: Security, log: Logger): Ope
  * Creates the identity of a tool that is no service: it knows whom it calls and shows nothing of itself; undefined for
  * plain text. Throws a StartError when the authorities that it trusts cannot be read.
  */
-export function openGuest(security: Security): ClientIdentity | undefined {
-  if (security.kind === "plaintext") return undefined;
-  const held = readAuthorities(authoritiesOf(security));
+export function openGuest(trust: Trust | undefined): ClientIdentity | undefined {
+  if (!trust) return undefined;
+  const held = readAuthorities(trust.authorities);
   const certificates = { current: () => held, onChange: () => () => {} };
-  return guestIdentity({ certificates, trustDomain: security.trustDomain });
+  return guestIdentity({ certificates, trustDomain: trust.trustDomain });
 }
 
 const NOTHING: Part = { name: "identity", async start() {}, async stop() {} };

@@ -1,6 +1,6 @@
 import { type CallOptions, type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
-import { addressOf, readSecurity, serverOf } from "#mesh/config";
+import { addressOf, readTrust, serverOf } from "#mesh/config";
 import { openGuest } from "#mesh/identity";
 import { createMeshTransport } from "#mesh/rpc";
 import { neighbours, shopServices } from "../neighbours.ts";
@@ -51,7 +51,7 @@ export interface Mesh extends Disposable {
  */
 export async function openMesh(environment: NodeJS.ProcessEnv = process.env): Promise<Mesh> {
   const env = { ...neighbours(environment), ...environment };
-  const identity = openGuest(readSecurity(env));
+  const identity = openGuest(readTrust(env));
   const transports = new Map(
     shopServices.map((main) => {
       const service = serverOf(main, env);

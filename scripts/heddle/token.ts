@@ -1,6 +1,6 @@
 import { ConnectError, createClient } from "@connectrpc/connect";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
-import { addressOf, readEnvironment, readSecurity, serverOf, variable } from "#mesh/config";
+import { addressOf, readEnvironment, readTrust, serverOf, variable } from "#mesh/config";
 import { openGuest } from "#mesh/identity";
 import { createMeshTransport } from "#mesh/rpc";
 import { CommandFault } from "./command-fault.ts";
@@ -17,7 +17,7 @@ export async function readToken(env: NodeJS.ProcessEnv): Promise<string> {
   if (read.HEDDLE_TOKEN) return read.HEDDLE_TOKEN;
   const address = addressOf(IdentityService, env);
   const service = serverOf(IdentityService, env);
-  const transport = createMeshTransport({ address, service, identity: openGuest(readSecurity(env)) });
+  const transport = createMeshTransport({ address, service, identity: openGuest(readTrust(env)) });
   const session = { email: read.HEDDLE_ADMIN_EMAIL, password: read.HEDDLE_ADMIN_PASSWORD };
   try {
     return (await createClient(IdentityService, transport).createSession(session)).accessToken;

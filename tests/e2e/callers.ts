@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { decodeJwt, decodeProtectedHeader, generateKeyPair, SignJWT } from "jose";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
-import { readSecurity, readServiceConfig } from "#mesh/config";
+import { readServiceConfig, readTrust } from "#mesh/config";
 import {
   type ClientIdentity,
   certificateIdentity,
@@ -34,7 +34,7 @@ const idOf = (service: string) => `spiffe://${trustDomain}/${service.replaceAll(
 
 /** Every kind of caller of a shop, by name; `services` are those that have a certificate of the shop's authority. */
 export async function allCallers(shop: TestShop, services: readonly string[]): Promise<Map<string, TestCaller>> {
-  const guest = openGuest(readSecurity(shop.environment));
+  const guest = openGuest(readTrust(shop.environment));
   const [customer, admin] = ["customer", "admin"];
   const ada = (await signIn(shop.http, "ada@heddle.local", "heddle-demo")).token;
   const bob = await newUser(shop, "bob@heddle.local");
@@ -92,7 +92,7 @@ async function expiredToken({ environment }: TestShop): Promise<string> {
   const replica = identityService(readServiceConfig(IdentityService, env), settings);
   await replica.start();
   try {
-    const identity = openGuest(readSecurity(env));
+    const identity = openGuest(readTrust(env));
     const transport = createMeshTransport({ address: replica.address, service: "platform.identity", identity });
     const credentials = { email: "ada@heddle.local", password: "heddle-demo" };
     const { accessToken } = await createClient(IdentityService, transport).createSession(credentials);

@@ -105,6 +105,12 @@ it("says how far each service is behind", async () => {
   await expect.poll(caughtUp, { timeout: 20_000 }).toMatch(/^shop\.inventory\s+shop\.order\s+0\s+0\s+0\s+0\s+-\s+0$/m);
 });
 
+it("says what is missing to verify services with, and no stack trace", async () => {
+  const { code, err } = await heddle(["outbox", "status"], { HEDDLE_DATA: "/nowhere" });
+  expect(code).toBe(1);
+  expect(err).toMatch(/^The certificate \/nowhere\/identity\/ca.crt cannot be used.*\nSet HEDDLE_TLS_CA.*\n$/);
+});
+
 it("shows the rest when a service is away", async () => {
   const { code, out, err } = await heddle(["outbox", "status"], { SHOP_CATALOG_ADDRESS: "127.0.0.1:1" });
   expect(code).toBe(1);

@@ -34,7 +34,11 @@ it("tells admins, and nobody else, which services are there", async () => {
 
 it("lists them on the command line", async () => {
   const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
-  const environment = { HEDDLE_ADMIN_PASSWORD: "heddle-admin", ...Object.fromEntries(addresses) };
+  const environment = {
+    HEDDLE_ADMIN_PASSWORD: "heddle-admin",
+    HEDDLE_DATA: shop.dataFolder,
+    ...Object.fromEntries(addresses),
+  };
   const { code, out, err } = await runHeddle(["services", "list"], environment);
   expect({ code, err }).toEqual({ code: 0, err: "" });
   for (const name of names)
