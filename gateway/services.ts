@@ -1,4 +1,5 @@
 import type { DescService } from "@bufbuild/protobuf";
+import { DiscoveryService } from "#gen/heddle/discovery/v1/discovery_service_pb.ts";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
@@ -12,6 +13,8 @@ import type { Upstream } from "./call-upstream.ts";
 const served: readonly { readonly service: DescService; readonly at: DescService }[] = [
   { service: IdentityService, at: IdentityService },
   { service: JsonWebKeyService, at: IdentityService },
+  // Every process knows the same registry.
+  { service: DiscoveryService, at: IdentityService },
   { service: CatalogService, at: CatalogService },
   { service: InventoryService, at: InventoryService },
   { service: OrderService, at: OrderService },

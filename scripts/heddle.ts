@@ -7,6 +7,7 @@ import { actOnLetters, listLetters, showLetter } from "./heddle/dead-letters.ts"
 import { type Mesh, openMesh } from "./heddle/mesh.ts";
 import { outboxStatus } from "./heddle/outbox.ts";
 import { listSagas, showSaga, whySaga } from "./heddle/sagas.ts";
+import { listServices, watchServices } from "./heddle/services.ts";
 
 const program = new Command("heddle").description("Looks into a running shop for whoever is on call.");
 
@@ -81,6 +82,17 @@ for (const act of ["replay", "discard"] as const) {
     .option("--dry-run", "only say which letters are meant")
     .action((names, options) => onMesh((mesh) => actOnLetters(mesh, act, names, options)));
 }
+
+const services = program.command("services").description("running instances of all services");
+services
+  .command("list")
+  .description("who has registered, and how they are")
+  .option("--json", "print JSON")
+  .action((options) => onMesh((mesh) => listServices(mesh, options)));
+services
+  .command("watch")
+  .description("the same again after each change")
+  .action(() => onMesh(watchServices));
 
 const outbox = (name: string, description: string) =>
   program

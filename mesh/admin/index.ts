@@ -1,1 +1,2 @@
 export { type AdminOptions, adminHandlers } from "./handlers.ts";
+export { discoveryHandlers } from "./services.ts";

@@ -99,8 +99,22 @@ test("a service's faults are listed with their variables", () => {
   expect(names).toEqual(["HEDDLE_DATABASE_PREFIX", "NATS_URL", "HEDDLE_MESH_SECRET", "HEDDLE_IDENTITY_PORT"]);
 });
 
-test("an address that is no host:port is refused", () => {
+test("faults are read, a wrong plan is told, and production refuses to fail on purpose", () => {
+  const env = { HEDDLE_MESH_SECRET: "s".repeat(32), HEDDLE_FAULTS: "relay.published=crash@3" };
+  const read = (more: NodeJS.ProcessEnv) => readServiceConfig(JsonWebKeyService, { ...env, ...more });
+  expect(read({}).faults?.rules).toMatchObject([{ point: "relay.published", action: "crash", passing: 3 }]);
+  expect(read({ HEDDLE_FAULTS: "" }).faults).toBeUndefined();
+  expect(faultsOf(() => read({ HEDDLE_FAULTS: "relay.gone=crash" }))).toMatchObject([
+    expect.stringMatching(/^HEDDLE_FAULTS has "relay.gone=crash", which names none/),
+  ]);
+  expect(faultsOf(() => read({ NODE_ENV: "production" }))).toEqual([
+    "HEDDLE_FAULTS is set, but NODE_ENV is production: unset one of them",
+  ]);
+  expect(read({ NODE_ENV: "production", HEDDLE_FAULTS: "" }).faults).toBeUndefined();
+});
+
+test("an address that says nothing is refused", () => {
   const env = { HEDDLE_MESH_SECRET: "s".repeat(32), HEDDLE_IDENTITY_ADDRESS: "http://id" };
   const config = readServiceConfig(JsonWebKeyService, env);
-  expect(() => config.addressOf(JsonWebKeyService)).toThrow("HEDDLE_IDENTITY_ADDRESS must have the form host:port");
+  expect(() => config.addressOf(JsonWebKeyService)).toThrow('HEDDLE_IDENTITY_ADDRESS must be one of: "host:port"');
 });

@@ -1,8 +1,10 @@
 import { type DescService, getOption, hasOption } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { server } from "#gen/heddle/v1/policy_pb.ts";
+import { readTarget, targetForms } from "#mesh/discovery";
+import { type FaultPlan, readFaultPlan } from "#mesh/fault";
 import { readMeshSecret } from "./mesh-secret.ts";
-import { readEnvironment } from "./read-environment.ts";
+import { ConfigurationError, readEnvironment } from "./read-environment.ts";
 import { variable } from "./variable.ts";
 
 /** What a service's process takes from its environment. Frozen. */
@@ -23,17 +25,30 @@ export interface ServiceConfig {
   readonly streamReplicas: number;
   /** Most bytes that a service's stream holds; a full one refuses events, which then wait in the outbox. */
   readonly streamMaxBytes: number;
+  /** What the process says of itself in the registry. */
+  readonly self: SelfDescription;
   /** The secret that all services share; at least 32 characters. */
   readonly meshSecret: string;
   readonly logLevel: string;
   readonly logFormat: "json" | "pretty";
   /** Whether gRPC reflection is served. */
   readonly reflection: boolean;
+  /** How the process is to fail on purpose; undefined, as always in production, where it is not to. */
+  readonly faults?: FaultPlan | undefined;
   /**
-   * host:port at which a contract is served: <SYSTEM>_<SERVICE>_ADDRESS, else this machine and the contract's default
-   * port. Throws a ConfigurationError when neither says one.
+   * Where a contract is served: <SYSTEM>_<SERVICE>_ADDRESS in one of the forms of readTarget(), else host:port with
+   * this machine and the contract's default port. Throws a ConfigurationError when neither says one.
    */
   addressOf(service: DescService): string;
+}
+
+/** What a process says of itself to those who call it. */
+export interface SelfDescription {
+  /** host or host:port under which others reach it; empty for the address it listens on. */
+  readonly address: string;
+  readonly version: string;
+  readonly zone: string;
+  readonly weight: number;
 }
 
 /** The variables that every service reads besides its own port and its neighbours' addresses. */
@@ -54,6 +69,14 @@ const common = {
   HEDDLE_STREAM_MAX_BYTES: variable
     .wholeNumber(256 * 1024 * 1024, { min: 1024 * 1024, max: 2 ** 40 })
     .describe("most bytes in the stream of one service"),
+  HEDDLE_ADVERTISE: z
+    .string()
+    .regex(/^(([^\s:/]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?)?$/, "must have the form host or host:port")
+    .prefault("")
+    .describe("under which others reach the process; empty for where it listens"),
+  HEDDLE_VERSION: variable.text("").describe("version of the software, as the registry shows it"),
+  HEDDLE_ZONE: variable.text("").describe("where the process runs, such as a zone of the cloud"),
+  HEDDLE_WEIGHT: variable.wholeNumber(100, { min: 1, max: 1000 }).describe("share of the calls next to others"),
   HEDDLE_DATA: variable.text(".data").describe("folder for what outlives the process"),
   HEDDLE_MESH_SECRET: z
     .string()
@@ -62,6 +85,17 @@ const common = {
     .describe("the secret that all services share"),
   LOG_LEVEL: variable.oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   LOG_FORMAT: variable.oneOf(["json", "pretty"], "json"),
+  HEDDLE_FAULTS: variable
+    .text("")
+    .transform((text, context) => {
+      try {
+        return readFaultPlan(text);
+      } catch (error) {
+        context.addIssue(error instanceof RangeError ? error.message : String(error));
+        return z.NEVER;
+      }
+    })
+    .describe("where the process fails on purpose, for tests"),
   HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
 };
 
@@ -76,6 +110,10 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     [portVariable]: variable.port(defaultPort(main) ?? 0),
   };
   const read = readEnvironment(shape, env);
+  const faults = read.HEDDLE_FAULTS.rules.length > 0 ? read.HEDDLE_FAULTS : undefined;
+  if (faults && env.NODE_ENV === "production") {
+    throw new ConfigurationError(["HEDDLE_FAULTS is set, but NODE_ENV is production: unset one of them"]);
+  }
   return Object.freeze({
     host: read.HEDDLE_HOST,
     port: read[portVariable] ?? 0,
@@ -85,10 +123,17 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     natsUrl: read.NATS_URL,
     streamReplicas: read.HEDDLE_STREAM_REPLICAS,
     streamMaxBytes: read.HEDDLE_STREAM_MAX_BYTES,
+    self: Object.freeze({
+      address: read.HEDDLE_ADVERTISE,
+      version: read.HEDDLE_VERSION,
+      zone: read.HEDDLE_ZONE,
+      weight: read.HEDDLE_WEIGHT,
+    }),
     meshSecret: read.HEDDLE_MESH_SECRET ?? readMeshSecret(read.HEDDLE_DATA),
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT,
     reflection: read.HEDDLE_REFLECTION,
+    faults,
     addressOf: (service: DescService) => addressOf(service, env),
   });
 }
@@ -104,7 +149,7 @@ export function addressOf(service: DescService, env: NodeJS.ProcessEnv = process
   const port = defaultPort(service);
   const address = variable
     .text(port === undefined ? undefined : `127.0.0.1:${port}`)
-    .refine((value) => /^([^\s:/]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/.test(value), "must have the form host:port")
+    .refine((value) => readTarget(value) !== undefined, `must be one of: ${targetForms}`)
     .describe(`where ${service.typeName} is served`);
   return readEnvironment({ [name]: address }, env)[name] ?? "";
 }

@@ -21,4 +21,5 @@ export { type ContractSources, readContract, readPolicies } from "./read-contrac
 export { eventContract, eventKey, eventSubject } from "./read-event.ts";
 export { declaredDeadlineMs } from "./read-method.ts";
 export { readSaga } from "./read-saga.ts";
+export { schemaHash } from "./schema-hash.ts";
 export { packageName } from "./service-name.ts";

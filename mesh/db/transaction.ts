@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { faultPoint } from "#mesh/fault";
 import { driverError, isConflict } from "./postgres-fault.ts";
 
 /** An open transaction. Whoever writes takes one as its argument, so that nothing is written outside. */
@@ -40,10 +41,13 @@ export function afterCommit(tx: Transaction, callback: () => void): void {
 
 async function runOnce<T>(orm: PostgresJsDatabase, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const callbacks: (() => void)[] = [];
-  const result = await orm.transaction((tx) => {
+  const result = await orm.transaction(async (tx) => {
     callbacksOf.set(tx, callbacks);
-    return work(tx);
+    const worked = await work(tx);
+    await faultPoint("transaction.worked");
+    return worked;
   });
+  await faultPoint("transaction.committed");
   for (const callback of callbacks) {
     callback();
   }

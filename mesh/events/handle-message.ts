@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import { isUnavailable } from "#mesh/db";
+import { faultPoint } from "#mesh/fault";
 import type { IncomingMessage } from "./broker.ts";
 import { readDelivery } from "./cloud-events.ts";
 import { type DeadLetter, tellCritical } from "./dead-letter.ts";
@@ -21,8 +22,11 @@ export async function handleMessage(reception: Reception, message: IncomingMessa
     return await bury(reception, message, { ...letterOf(reception, message, delivery), error });
   }
   try {
+    await faultPoint("inbox.received");
     const outcome = await throughOutages(reception, () => takeIn(reception, delivery));
+    await faultPoint("inbox.committed");
     message.ack();
+    await faultPoint("inbox.acknowledged");
     log.debug({ eventId, type, key, outcome }, "took an event in");
   } catch (error) {
     const isFinal = error instanceof PermanentError || (deliveries >= maxDeliveries && !isUnavailable(error));
@@ -66,7 +70,9 @@ export function readMessage(message: IncomingMessage): Delivery | PermanentError
 async function bury(reception: Reception, message: IncomingMessage, letter: DeadLetter): Promise<void> {
   try {
     await throughOutages(reception, () => buryNew(reception, letter));
+    await faultPoint("dead-letter.committed");
     message.terminate();
+    await faultPoint("dead-letter.terminated");
   } catch (error) {
     message.retry(retryDelayMs(message.deliveries));
     reception.log.error({ eventId: letter.delivery.eventId, err: error }, "could not store a dead letter");

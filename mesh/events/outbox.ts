@@ -3,6 +3,7 @@ import { sql } from "drizzle-orm";
 import { uuidv7 } from "uuidv7";
 import { type Contract, eventKey, eventSubject } from "#mesh/contract";
 import { afterCommit, type Transaction } from "#mesh/db";
+import { behindFault } from "#mesh/fault";
 import { currentScope } from "#mesh/scope";
 import { childTrace, formatTraceparent, newTrace } from "#mesh/telemetry";
 import { type Cause, currentCause } from "./cause.ts";
@@ -58,7 +59,7 @@ export function createOutbox({ contract, kick }: OutboxOptions): Outbox {
       tx,
       emissions.map((emission) => outboxRow(contract, emission, { ...cause, correlationId })),
     );
-    afterCommit(tx, kick);
+    afterCommit(tx, () => behindFault("outbox.committed", kick));
   };
   return {
     append,

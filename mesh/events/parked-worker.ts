@@ -1,3 +1,4 @@
+import { faultPoint } from "#mesh/fault";
 import type { Part } from "#mesh/process";
 import { blockTail } from "./blocked-tail.ts";
 import { readDelivery } from "./cloud-events.ts";
@@ -78,6 +79,7 @@ async function tryNext(reception: Reception): Promise<boolean> {
       }
       const delivery = readParked(event);
       claimed = { event, delivery };
+      await faultPoint("parked.claimed");
       if ((await runReceive(reception, delivery, tx)) === "parked") {
         await parkAgain(tx, event);
         alarmIfOld(reception, event, delivery);
@@ -86,6 +88,9 @@ async function tryNext(reception: Reception): Promise<boolean> {
         await setInboxStatus(tx, delivery.eventId, consumer, "done");
       }
     });
+    if (claimed !== undefined) {
+      await faultPoint("parked.committed");
+    }
   } catch (error) {
     if (claimed === undefined) {
       throw error;

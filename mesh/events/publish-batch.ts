@@ -1,3 +1,4 @@
+import { faultPoint } from "#mesh/fault";
 import { type Broker, BrokerFault } from "./broker.ts";
 import type { PublishedEvent, WaitingEvent } from "./outbox-queue.ts";
 
@@ -54,6 +55,9 @@ async function publishEvent(broker: Pick<Broker, "publish">, stream: string, eve
     const messageId = fresh === 0 ? firstId : `${eventId}~${Date.now().toString(36)}${fresh}`;
     const { sequence } = await broker.publish({ stream, subject, headers, payload, messageId });
     if (sequence > 0) {
+      if ((await faultPoint("relay.acknowledged")) === "repeat") {
+        await broker.publish({ stream, subject, headers, payload, messageId: `${messageId}~repeated` });
+      }
       return sequence;
     }
   }

@@ -1,4 +1,5 @@
 import type { Lane } from "#mesh/db";
+import { faultPoint } from "#mesh/fault";
 import type { Logger } from "#mesh/telemetry";
 import { createBlockedKeys } from "./blocked-keys.ts";
 import { type Broker, BrokerFault, type StreamSpec } from "./broker.ts";
@@ -63,9 +64,14 @@ export function createPublisher(broker: Broker, stream: StreamSpec, log: Logger)
       // A new connection since: nothing may be published before the stream was compared again.
       return 0;
     }
+    if (events.length > 0) {
+      await faultPoint("relay.read");
+    }
     const result = await publishBatch(broker, stream.name, events);
     if (result.published.length > 0) {
+      await faultPoint("relay.published");
       await markPublished(lane, result.published);
+      await faultPoint("relay.marked");
       faultsInARow = 0;
       noteSequences(result);
     }

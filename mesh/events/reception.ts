@@ -1,10 +1,11 @@
 import type { Database, Transaction } from "#mesh/db";
+import { faultPoint } from "#mesh/fault";
 import { runInScope } from "#mesh/scope";
 import { childTrace, type Logger } from "#mesh/telemetry";
 import { parkBehindDeadLetter } from "./blocked-tail.ts";
 import { runCausedBy } from "./cause.ts";
 import { type DeadLetter, insertDeadLetter } from "./dead-letter.ts";
-import type { Delivery, Receive } from "./delivery.ts";
+import { type Delivery, PermanentError, type Receive } from "./delivery.ts";
 import { enterDelivered, enterInbox, setInboxStatus } from "./inbox.ts";
 import { park } from "./parked.ts";
 
@@ -35,6 +36,9 @@ export async function takeIn(reception: Reception, delivery: Delivery): Promise<
       await setInboxStatus(tx, delivery.eventId, consumer, "parked");
       tellBlocked(reception, delivery);
       return "parked";
+    }
+    if ((await faultPoint("inbox.handling")) === "poison") {
+      throw new PermanentError("poisoned on purpose at inbox.handling");
     }
     const outcome = await runReceive(reception, delivery, tx);
     if (outcome === "parked") {

@@ -1,4 +1,5 @@
 import type { Lane } from "#mesh/db";
+import { faultPoint } from "#mesh/fault";
 import type { Logger } from "#mesh/telemetry";
 import type { Broker, StreamSpec, StreamTail } from "./broker.ts";
 import { createOutboxRecord, type OutboxRecord } from "./outbox-repair.ts";
@@ -43,8 +44,14 @@ export async function repairStream({ broker, stream, lane, log }: RepairOptions)
   // Positions of another stream mean nothing in this one, and its consumers are as new as it is.
   const lastMatch = recreated ? 0 : await findLastMatch(compared);
   const rewound = await broker.rewindConsumers(name, recreated ? tail.lastSequence : lastMatch);
+  if (rewound.length > 0) {
+    await faultPoint("repair.rewound");
+  }
   const behind = await record.unpublishAfter(lastMatch);
   const missing = recreated ? 0 : await unpublishMissing(compared);
+  if (behind + missing > 0) {
+    await faultPoint("repair.unpublished");
+  }
   if (known !== tail.created) {
     await record.rememberCreation(name, tail.created);
   }

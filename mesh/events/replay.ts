@@ -1,5 +1,6 @@
 import { and, eq, sql } from "drizzle-orm";
 import { afterCommit, type Transaction } from "#mesh/db";
+import { behindFault } from "#mesh/fault";
 import { releaseTail } from "./blocked-tail.ts";
 import { readDelivery } from "./cloud-events.ts";
 import { errorHash, errorText } from "./dead-letter.ts";
@@ -45,7 +46,7 @@ export async function discard({ reception, kick }: ReplayOptions, id: number, ac
     const letter = await lockOpen(tx, reception.consumer, id);
     if (letter !== undefined) {
       await end(tx, letter, "discarded", act);
-      afterCommit(tx, kick);
+      afterCommit(tx, () => behindFault("dead-letter.discarded", kick));
     }
     return letter !== undefined;
   });
@@ -65,7 +66,7 @@ async function takeInAgain(
   }
   await setInboxStatus(tx, delivery.eventId, reception.consumer, outcome);
   await end(tx, letter, "replayed", act);
-  afterCommit(tx, kick);
+  afterCommit(tx, () => behindFault("dead-letter.replayed", kick));
   return outcome;
 }
 

@@ -45,6 +45,7 @@ export function createParticipants(engine: Engine): Participants {
           tx,
           key,
           reception,
+          cause: { by: "command" },
           decide: async (state) => {
             const { emit, value } = await decide(tx, state);
             return { step: emit && emissionOf(method, command, emit), extra: [], value };

@@ -4,6 +4,7 @@ import { createParticipants, type Participants } from "./commands.ts";
 import { createEffectWorker } from "./effect-worker.ts";
 import { createEngine, type Engine, requireEvents, type SagaEvents, type SagaOptions } from "./engine.ts";
 import { setHandlers, withoutHandlers } from "./handler-of.ts";
+import { createMovePruner } from "./move-pruner.ts";
 import { createReceive } from "./receive.ts";
 import { createTimerWorker } from "./timer-worker.ts";
 
@@ -16,7 +17,7 @@ export interface Saga {
   readonly participants: Participants;
   /** Takes in one event in its inbox transaction. */
   readonly receive: Receive;
-  /** Fires timers and makes calls to the outside world. Its start throws an Error when something is not connected. */
+  /** Fires timers, makes calls to the outside world and forgets old moves. Its start throws an Error when something is not connected. */
   readonly worker: Part;
   /** Connects the service's events. */
   connect(events: SagaEvents): void;
@@ -58,6 +59,7 @@ function createWorker(engine: Engine): Part {
   };
   return group(name, [
     connected,
+    ...(engine.contract.participant ? [createMovePruner(engine)] : []),
     ...(engine.timerContracts.length > 0 ? [createTimerWorker(engine)] : []),
     ...(engine.effectContracts.length > 0 ? [createEffectWorker(engine)] : []),
   ]);

@@ -3,6 +3,7 @@ import { EffectDueSchema } from "#gen/heddle/v1/saga_pb.ts";
 import type { EffectContract } from "#mesh/contract";
 import { afterCommit, type Transaction } from "#mesh/db";
 import { PermanentError, retryDelayMs } from "#mesh/events";
+import { faultPoint } from "#mesh/fault";
 import type { Part } from "#mesh/process";
 import { type Claim, claimEffects, finishEffect, nextEffectMs, releaseEffect } from "./effect-claim.ts";
 import type { Engine } from "./engine.ts";
@@ -41,8 +42,10 @@ async function attempt(engine: Engine, claim: Claim, stop: AbortSignal): Promise
   const deadline = Date.now() + contract.deadlineMs;
   return runLater(claim, { signal, deadline }, async () => {
     try {
+      await faultPoint("effect.claimed");
       const outcome = await call(engine, { claim, contract, signal });
       await complete(engine, { claim, contract, outcome });
+      await faultPoint("effect.committed");
     } catch (error) {
       await retryLater(engine, claim, error, stop.aborted);
     }
@@ -61,7 +64,7 @@ async function call(
 ): Promise<AnyOutcome> {
   const idempotencyKey = `${engine.saga}/${claim.key}/${claim.name}`;
   const due = create(EffectDueSchema, { key: claim.key, attempt: claim.attempt });
-  const called = effectHandler(engine, contract.method)(due, { signal, idempotencyKey, log: engine.log });
+  const called = answerOf(effectHandler(engine, contract.method)(due, { signal, idempotencyKey, log: engine.log }));
   // A handler that does not heed the signal must not hold its place for ever.
   const aborted = Promise.withResolvers<never>();
   const giveUp = () => aborted.reject(signal.reason);
@@ -71,6 +74,12 @@ async function call(
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
+}
+
+async function answerOf(called: Promise<AnyOutcome>): Promise<AnyOutcome> {
+  const outcome = await called;
+  await faultPoint("effect.answered");
+  return outcome;
 }
 
 /** The second transaction: the outcome is known now, and is stored together with the step that it takes. */
@@ -84,7 +93,7 @@ async function complete(engine: Engine, attempt: Attempt & { readonly outcome: A
         ...readResult(contract.method, contract.results, outcome.result),
         value: undefined,
       });
-      const moved = await transition(engine, { tx, key: claim.key, reception, decide });
+      const moved = await transition(engine, { tx, key: claim.key, reception, cause: { by: "effect" }, decide });
       if (moved.outcome !== "illegal") return;
       throw new PermanentError(
         `${rpcName(contract.method)} has an outcome in the state ${moved.state} of ${engine.saga}/${claim.key}, in which it is neither allowed nor ignored. Declare what it does there.`,
@@ -132,4 +141,5 @@ async function retryLater(engine: Engine, claim: Claim, error: unknown, stopping
   if (!stopping && claim.attempt >= alarmAfter) log.error(about, "call to the outside world failed, still trying");
   else log.warn(about, "call to the outside world failed, trying again");
   await releaseEffect(engine, claim, waitMs, error);
+  await faultPoint("effect.released");
 }

@@ -15,6 +15,8 @@ export interface SagaOptions {
   readonly effectConcurrency?: number;
   /** Timers that fire at once. Default 8. */
   readonly timerConcurrency?: number;
+  /** How long the moves of an instance are kept after it came to its end, in milliseconds. Default 15 days. */
+  readonly historyMs?: number;
   /** How long a stop waits for calls in hand before it aborts them, in milliseconds. Default 10 000. */
   readonly stopTimeoutMs?: number;
 }

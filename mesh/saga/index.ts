@@ -10,5 +10,6 @@ export type {
   ReactionHandlers,
 } from "./handlers.ts";
 export { sagaMigrations } from "./migrations.ts";
-export { effect, participant, timer } from "./schema.ts";
+export { type RecordedMove, readMoves, type TracedMove } from "./read-moves.ts";
+export { effect, move, participant, timer } from "./schema.ts";
 export { stateValue } from "./state-value.ts";

@@ -1,6 +1,12 @@
 import { and, eq, sql } from "drizzle-orm";
 import type { Transaction } from "#mesh/db";
-import { participant } from "./schema.ts";
+import { move, participant } from "./schema.ts";
+import { currentOrigin } from "./trace.ts";
+
+/** What makes a participant move. */
+export type StepCause =
+  | { readonly by: "command" | "timer" | "effect" }
+  | { readonly by: "event"; readonly eventId: string; readonly eventType: string };
 
 /** Which participant row, in which transaction. */
 export interface Row {
@@ -35,18 +41,34 @@ export async function forgetParticipant({ tx, saga, key }: Row): Promise<void> {
   await tx.delete(participant).where(isRow(saga, key));
 }
 
-/** Stores the state that a step has led to. */
-export async function storeState(row: Row, step: { state: string; movedBy: string; eventId: string | undefined }) {
-  await row.tx
-    .update(participant)
-    .set({
-      state: step.state,
-      movedBy: step.movedBy,
-      eventId: step.eventId ?? null,
-      version: sql`${participant.version} + 1`,
-      updatedAt: sql`now()`,
-    })
-    .where(isRow(row.saga, row.key));
+/** A step as it is stored. */
+export interface StoredStep {
+  readonly from: string;
+  readonly to: string;
+  /** Full name of the rpc that takes it. */
+  readonly rpc: string;
+  readonly cause: StepCause;
+  /** Full names of the events that it announces. */
+  readonly announced: readonly string[];
+}
+
+/** Stores the state that a step has led to, and the step in the history: one statement, for it stands in every step. */
+export async function storeStep({ tx, saga, key }: Row, step: StoredStep): Promise<void> {
+  const { from, to, rpc, cause, announced } = step;
+  const event = cause.by === "event" ? cause : undefined;
+  const { traceparent } = currentOrigin();
+  await tx.execute(sql`
+    with moved as (
+      update ${participant}
+      set state = ${to}, moved_by = ${rpc}, event_id = ${event?.eventId ?? null}, version = version + 1, updated_at = now()
+      where saga = ${saga} and key = ${key}
+      returning version
+    )
+    insert into ${move}
+      (saga, key, version, from_state, to_state, rpc, cause, event_id, event_type, announced, traceparent)
+    select ${saga}, ${key}, version, ${from}, ${to}, ${rpc}, ${cause.by}, ${event?.eventId ?? null}::uuid,
+      ${event?.eventType ?? null}, ${announced.length > 0 ? sql.param(announced) : null}::text[], ${traceparent}
+    from moved`);
 }
 
 function isRow(saga: string, key: string) {

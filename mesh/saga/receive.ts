@@ -4,6 +4,7 @@ import type { Transaction } from "#mesh/db";
 import { type Delivery, type Emission, PermanentError, type Receive } from "#mesh/events";
 import { type Engine, requireEvents } from "./engine.ts";
 import { reactionHandler } from "./handler-of.ts";
+import type { StepCause } from "./participant-row.ts";
 import { rpcName } from "./reception.ts";
 import { readResult } from "./result.ts";
 import { transition } from "./transition.ts";
@@ -55,7 +56,7 @@ async function move(engine: Engine, arrival: Arrival): Promise<"done" | "parked"
     tx,
     key: delivery.key,
     reception: reaction,
-    eventId: delivery.eventId,
+    cause: causeOf(delivery),
     decide: async (state) => ({ ...(await handle(engine, arrival, state)), value: undefined }),
   });
   if (moved.outcome === "moved") return "done";
@@ -74,12 +75,16 @@ async function fanOut(engine: Engine, arrival: Arrival): Promise<"done"> {
   // In the order of keys, so that two fan-outs never wait for each other.
   for (const { step, key } of steps.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
     const decide = async () => ({ step, extra: [], value: undefined });
-    const moved = await transition(engine, { tx, key, reception: reaction, eventId: delivery.eventId, decide });
+    const moved = await transition(engine, { tx, key, reception: reaction, cause: causeOf(delivery), decide });
     if (moved.outcome !== "moved") throw illegal(engine, arrival, key, moved.state);
   }
   const extra = events.filter((event) => !isStep(event));
   if (extra.length > 0) await requireEvents(engine).outbox.append(tx, extra);
   return "done";
+}
+
+function causeOf({ eventId, type }: Delivery): StepCause {
+  return { by: "event", eventId, eventType: type };
 }
 
 async function handle(engine: Engine, arrival: Arrival, state: string) {

@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { bigint, check, index, integer, jsonb, pgSchema, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bigint, check, index, integer, jsonb, pgSchema, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
 import type { Cause } from "#mesh/events";
 
 /** The schema of the mesh's own tables. */
@@ -24,6 +24,41 @@ export const participant = heddle.table(
     updatedAt: moment("updated_at").notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.saga, table.key] })],
+);
+
+/**
+ * Every step that an instance has taken at this service: the history whose last entry its participant row is. Pruned
+ * some time after a final state.
+ */
+export const move = heddle.table(
+  "move",
+  {
+    saga: text("saga").notNull(),
+    key: text("key").notNull(),
+    /** Number of the step, from 1: the participant's version after it. */
+    version: integer("version").notNull(),
+    fromState: text("from_state").notNull(),
+    toState: text("to_state").notNull(),
+    /** Full name of the rpc that took the step. */
+    rpc: text("rpc").notNull(),
+    /** What made the participant move. */
+    cause: text("cause", { enum: ["command", "event", "timer", "effect"] }).notNull(),
+    /** Id of the event that was taken in; null for a command, a timer or an effect. */
+    eventId: uuid("event_id"),
+    /** Full name of that event's message. */
+    eventType: text("event_type"),
+    /** Full names of the events that the step announced, in order; null for none. */
+    announced: text("announced").array(),
+    /** Span of the work that took the step. */
+    traceparent: text("traceparent"),
+    /** By the clock when the step was stored: of two steps of one instance the later one has the later time. */
+    movedAt: moment("moved_at").notNull().default(sql`clock_timestamp()`),
+  },
+  (table) => [
+    // The key first, so that the history of a key is found without the name of its saga.
+    primaryKey({ columns: [table.key, table.saga, table.version] }),
+    check("move_cause", sql`${table.cause} in ('command', 'event', 'timer', 'effect')`),
+  ],
 );
 
 /** Armed timers: a row exists as long as the state that armed it. */

@@ -4,6 +4,7 @@ import { TimerFiredSchema } from "#gen/heddle/v1/saga_pb.ts";
 import type { TimerContract } from "#mesh/contract";
 import type { Transaction } from "#mesh/db";
 import { retryDelayMs } from "#mesh/events";
+import { faultPoint } from "#mesh/fault";
 import type { Part } from "#mesh/process";
 import type { Engine } from "./engine.ts";
 import { reactionHandler } from "./handler-of.ts";
@@ -45,11 +46,12 @@ async function findDue(engine: Engine, limit: number, job: Found["jobs"][number]
 
 /** Fires one due timer. False when there was none that nobody else held. */
 async function fireNext(engine: Engine, signal: AbortSignal): Promise<boolean> {
-  return engine.database.transaction(async (tx) => {
+  const fired = await engine.database.transaction(async (tx) => {
     const row = await lockDue(engine, tx);
     if (!row) return false;
     await tx.execute(sql`savepoint firing`);
     try {
+      await faultPoint("timer.locked");
       await runLater(row, { signal }, () => fire(engine, tx, row));
     } catch (error) {
       // The participant stays locked until the timer has its new time: nobody may find it due in between.
@@ -58,6 +60,8 @@ async function fireNext(engine: Engine, signal: AbortSignal): Promise<boolean> {
     }
     return true;
   });
+  if (fired) await faultPoint("timer.fired");
+  return fired;
 }
 
 /** Locks the participant first, as every step does: two that lock in the same order cannot wait for each other. */
@@ -91,6 +95,7 @@ async function fire(engine: Engine, tx: Transaction, row: TimerRow): Promise<voi
     tx,
     key: row.key,
     reception: { ...contract, ignoredIn: [], parkedIn: [] },
+    cause: { by: "timer" },
     decide: (state) => decide(engine, { tx, contract, key: row.key, state }),
   });
   if (moved.outcome !== "moved") {

@@ -3,7 +3,7 @@ import type { Transaction } from "#mesh/db";
 import { type Emission, PermanentError } from "#mesh/events";
 import { dueEffects } from "./effect-rows.ts";
 import { type Engine, requireEvents } from "./engine.ts";
-import { forgetParticipant, lockParticipant, type Row, storeState } from "./participant-row.ts";
+import { forgetParticipant, lockParticipant, type Row, type StepCause, storeStep } from "./participant-row.ts";
 import { pipelined } from "./pipelined.ts";
 import { type Classification, classify, type Reception, requireMove, rpcName } from "./reception.ts";
 import type { Result } from "./result.ts";
@@ -14,8 +14,7 @@ export interface Step<T> {
   readonly tx: Transaction;
   readonly key: string;
   readonly reception: Reception;
-  /** Id of the event that causes the step. */
-  readonly eventId?: string | undefined;
+  readonly cause: StepCause;
   /** Decides which step is taken. Runs only in a state from which the contract allows one; the row is locked. */
   readonly decide: (state: string) => Promise<Result & { readonly value: T }>;
 }
@@ -44,30 +43,30 @@ export async function transition<T>(engine: Engine, step: Step<T>): Promise<Tran
   const { value, ...result } = await step.decide(state);
   const move = requireMove(reception, state, result.step);
   requireSameKey(reception, key, result.step);
-  await storeStep(engine, row, { move, result, movedBy: rpcName(reception.method), eventId: step.eventId });
+  await store(engine, row, { move, result, rpc: rpcName(reception.method), cause: step.cause });
   return { outcome: "moved", from: move.from, to: move.to, value };
 }
 
 interface TakenStep {
   readonly move: MoveContract;
   readonly result: Result;
-  readonly movedBy: string;
-  readonly eventId: string | undefined;
+  readonly rpc: string;
+  readonly cause: StepCause;
 }
 
 /** Statements that do not depend on each other are pipelined: a step costs few round trips. */
-async function storeStep(engine: Engine, row: Row, { move, result, movedBy, eventId }: TakenStep): Promise<void> {
+async function store(engine: Engine, row: Row, { move, result, rpc, cause }: TakenStep): Promise<void> {
+  const { from, to } = move;
   const events = result.step ? [result.step, ...result.extra] : result.extra;
+  const announced = events.map(({ event }) => event.message.typeName);
   await pipelined([
-    storeState(row, { state: move.to, movedBy, eventId }),
+    storeStep(row, { from, to, rpc, cause, announced }),
     // Staying in a state neither enters nor leaves it.
-    ...(move.from === move.to ? [] : [armTimers(engine, row, move), dueEffects(engine, row, move)]),
+    ...(from === to ? [] : [armTimers(engine, row, move), dueEffects(engine, row, move)]),
     events.length > 0 ? requireEvents(engine).outbox.append(row.tx, events) : undefined,
-    engine.parkedStates.has(move.from) && move.from !== move.to
-      ? requireEvents(engine).release(row.tx, [row.key])
-      : undefined,
+    engine.parkedStates.has(from) && from !== to ? requireEvents(engine).release(row.tx, [row.key]) : undefined,
   ]);
-  engine.log.debug({ saga: row.saga, key: row.key, from: move.from, to: move.to, by: movedBy }, "saga moved");
+  engine.log.debug({ saga: row.saga, key: row.key, from, to, by: rpc }, "saga moved");
 }
 
 /** Whoever consumes the event finds its own participant by the event's key. */

@@ -1,18 +1,21 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
+import { DiscoveryService } from "#gen/heddle/discovery/v1/discovery_service_pb.ts";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
-import { adminHandlers } from "#mesh/admin";
+import { adminHandlers, discoveryHandlers } from "#mesh/admin";
 import type { ServiceConfig } from "#mesh/config";
 import { type Contract, type ContractSources, readContract } from "#mesh/contract";
 import { createDatabase, type Database, meshMigrations } from "#mesh/db";
 import { createEvents, type Outbox } from "#mesh/events";
+import { armFaults } from "#mesh/fault";
 import { accessTokenVerifier, type KeySource, remoteKeys, serviceIdentity } from "#mesh/identity";
 import { group, type Part } from "#mesh/process";
 import { createMeshTransport, createRpcServer, type RpcService } from "#mesh/rpc";
 import { createSaga, type Participants, type ReactionHandlers, sagaMigrations } from "#mesh/saga";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import { createChannels } from "./channels.ts";
+import { createServiceRegistry } from "./registration.ts";
 
 /** A running service: one database, one gRPC port, its reactions, timers and effects. */
 export interface Service extends Part {
@@ -66,8 +69,9 @@ export interface ServiceBody<Reactions extends DescService> {
  */
 export function createService<Reactions extends DescService>(options: ServiceOptions<Reactions>): Service {
   const { config } = options;
-  const contract = readContract({ ...options, services: [...options.services, AdminService] });
+  const contract = readContract({ ...options, services: [...options.services, AdminService, DiscoveryService] });
   const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
+  if (config.faults) armFaults(config.faults, log);
   const identity = serviceIdentity(contract.name, config.meshSecret);
   const channels = createChannels((address) => createMeshTransport({ address, identity }));
   const database = createDatabase({
@@ -89,19 +93,30 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const body = options.build({ database, outbox, participants: saga.participants, log, client });
   if (body.reactions) saga.handle(body.reactions);
   const keys = body.keys ?? remoteKeys(client(JsonWebKeyService));
+  const { registry, view, removal, registration } = createServiceRegistry(contract, config, {
+    address: () => server.address,
+    log,
+  });
   const server = createRpcServer({
     host: config.host,
     port: config.port,
     contract,
-    services: [...body.handlers, adminHandlers({ contract, database, events })],
+    services: [...body.handlers, adminHandlers({ contract, database, events }), discoveryHandlers(registry)],
     tokens: accessTokenVerifier(keys),
     identity,
     log,
     reflection: config.reflection,
   });
+  const leaving: Part = {
+    ...registration,
+    async stop() {
+      server.setServing(false);
+      await registration.stop();
+    },
+  };
   const own = [...(body.parts ?? []), ...(body.seed ? [seeding(body.seed)] : [])];
   return {
-    ...group(contract.name, [channels, database, ...own, events, saga.worker, server]),
+    ...group(contract.name, [view, channels, database, ...own, events, saga.worker, removal, server, leaving]),
     log,
     get address() {
       return server.address;

@@ -2,6 +2,7 @@ import type { Check } from "./finding.ts";
 import { createInstances, type Instances, type Step, type World } from "./instance.ts";
 import type { Judge } from "./judge.ts";
 import type { Model } from "./model.ts";
+import { unrestOf } from "./rest.ts";
 
 /** States of one instance that the keys of states can tell apart. */
 const mostInstanceStates = 60_000;
@@ -176,29 +177,9 @@ function inspect(search: Search, at: number, id: number): void {
 
 /** Looks at a state in which nothing happens by itself any more. */
 function inspectRest(search: Search, at: number): void {
-  const { judge, instances, model, nodes } = search;
-  for (const id of nodes[at]?.ids ?? []) {
-    const state = instances.state(id);
-    for (const [index, { alias, states, final }] of model.participants.entries()) {
-      const name = states[state.states[index] ?? 0] ?? "NONE";
-      if (name === "NONE" || final.includes(name)) continue;
-      note(search, {
-        at,
-        check: "illegal resting state",
-        problem: `${alias} stays ${name} for ever`,
-        key: alias + name,
-      });
-    }
-    for (const [slot, count] of state.pending.entries()) {
-      const [waiting] = model.slots[slot] ?? [];
-      if (count === 0 || !waiting) continue;
-      const { name } = waiting.method;
-      const trigger = model.triggers.indexOf(waiting);
-      const problem = `${name} waits for ever`;
-      note(search, { at, check: "illegal resting state", problem, key: `waits ${name}`, trigger });
-    }
-    for (const rule of judge.broken(state, true)) {
-      note(search, { at, check: "illegal resting state", problem: `no legal end: ${rule}`, key: rule });
+  for (const id of search.nodes[at]?.ids ?? []) {
+    for (const found of unrestOf(search.instances.state(id), search)) {
+      note(search, { at, check: "illegal resting state", ...found });
     }
   }
 }

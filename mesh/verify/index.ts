@@ -1,8 +1,11 @@
 export { asyncApi } from "./async-api.ts";
 export { checkSystem } from "./check-model.ts";
+export { type CheckTrace, createCheckTrace, type TraceVerdict } from "./check-trace.ts";
+export type { TraceFault, TraceFaultKind } from "./declared-move.ts";
 export { readSystem, type System } from "./discover.ts";
 export type { Check, Finding, Subject } from "./finding.ts";
-export type { Model } from "./model.ts";
+export { buildModel, type Model } from "./model.ts";
+export type { RecordedMove } from "./recorded-move.ts";
 export { sagaPage } from "./saga-page.ts";
 export type { Locate, Story } from "./story.ts";
 export type { Delivery } from "./sweep.ts";

@@ -18,7 +18,9 @@ function fieldSchema(field: DescField): JsonSchema {
   const secret = getOption(field, sensitive) ? { "x-sensitive": true } : {};
   if (field.fieldKind === "list") return { type: "array", items: valueSchema(field), ...secret };
   if (field.fieldKind === "map") return { type: "object", additionalProperties: valueSchema(field), ...secret };
-  return { ...valueSchema(field), ...secret };
+  const schema = valueSchema(field);
+  // JSON Schema draft 7, which AsyncAPI uses, ignores whatever stands beside a reference.
+  return "$ref" in schema && "x-sensitive" in secret ? { allOf: [schema], ...secret } : { ...schema, ...secret };
 }
 
 function valueSchema({ message, enum: type, scalar }: Pick<DescField, "message" | "enum" | "scalar">): JsonSchema {

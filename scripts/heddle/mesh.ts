@@ -1,4 +1,4 @@
-import { type CallOptions, type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { type CallOptions, type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
 import { addressOf } from "#mesh/config";
 import { packageName } from "#mesh/contract";
@@ -12,6 +12,8 @@ export interface Admin {
   /** Such as "shop.order". */
   readonly service: string;
   readonly client: Client<typeof AdminService>;
+  /** For its other services. */
+  readonly transport: Transport;
   /** Goes with every call: signs it. */
   readonly call: CallOptions;
 }
@@ -36,6 +38,7 @@ export interface Answers<T> {
 
 /** All services of the shop, for an admin. */
 export interface Mesh extends Disposable {
+  readonly admins: readonly Admin[];
   /** AdminService of one service. Throws a CommandFault for a name that none has. */
   admin(service: string): Admin;
   /** Asks every service. One that is away keeps no answer of the others back. An answer NOT_FOUND is left out. */
@@ -57,11 +60,11 @@ export async function openMesh(environment: NodeJS.ProcessEnv = process.env): Pr
   try {
     const call = { headers: { authorization: `Bearer ${await readToken(env)}` } };
     const admins = [...transports].map(([service, transport]) => ({
-      ...{ service, call },
+      ...{ service, transport, call },
       client: createClient(AdminService, transport),
     }));
     const admin = (service: string) => find(admins, service);
-    return { admin, ask: (question) => askAll(admins, question), [Symbol.dispose]: close };
+    return { admins, admin, ask: (question) => askAll(admins, question), [Symbol.dispose]: close };
   } catch (error) {
     close();
     throw error;

@@ -1,6 +1,6 @@
 import type { ConsumerMessages, JsMsg, NatsConnection } from "nats";
+import { toBrokerFault } from "#mesh/nats";
 import type { Consumption, IncomingMessage } from "../broker.ts";
-import { toBrokerFault } from "./broker-fault.ts";
 
 /** What to pull, and how. */
 export interface ConsumeOptions {

@@ -1,7 +1,7 @@
 import { type ConsumerInfo, DeliverPolicy, type JetStreamManager } from "nats";
+import { apiErrorCode } from "#mesh/nats";
 import type { Logger } from "#mesh/telemetry";
 import type { ConsumerSpec } from "../broker.ts";
-import { apiErrorCode } from "./broker-fault.ts";
 import { consumerConfig, requireEqual } from "./configuration.ts";
 
 const consumerNotFound = 10014;

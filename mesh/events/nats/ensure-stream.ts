@@ -1,6 +1,6 @@
 import type { JetStreamManager, StreamConfig } from "nats";
+import { apiErrorCode } from "#mesh/nats";
 import type { StreamSpec } from "../broker.ts";
-import { apiErrorCode } from "./broker-fault.ts";
 import { requireEqual, streamConfig } from "./configuration.ts";
 
 const streamNotFound = 10059;

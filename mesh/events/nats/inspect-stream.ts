@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "nats";
+import { apiErrorCode } from "#mesh/nats";
 import type { StreamTail } from "../broker.ts";
-import { apiErrorCode } from "./broker-fault.ts";
 
 const noMessage = 10037;
 

@@ -1,8 +1,7 @@
 import { headers, type JetStreamClient, type JetStreamManager, type NatsConnection } from "nats";
+import { maintainConnection, toBrokerFault } from "#mesh/nats";
 import type { Logger } from "#mesh/telemetry";
 import type { Broker, OutgoingMessage } from "../broker.ts";
-import { toBrokerFault } from "./broker-fault.ts";
-import { maintainConnection } from "./connection.ts";
 import { consume } from "./consume.ts";
 import { ensureConsumer } from "./ensure-consumer.ts";
 import { ensureStream } from "./ensure-stream.ts";

@@ -1,5 +1,6 @@
 import { type ConsumerInfo, DeliverPolicy, type JetStreamManager } from "nats";
-import { apiErrorCode } from "./broker-fault.ts";
+import { faultPoint } from "#mesh/fault";
+import { apiErrorCode } from "#mesh/nats";
 
 const consumerNotFound = 10014;
 
@@ -26,6 +27,7 @@ export async function rewindConsumers(manager: JetStreamManager, stream: string,
 async function rewind(manager: JetStreamManager, info: ConsumerInfo, sequence: number): Promise<void> {
   const { stream_name, name, config, ack_floor } = info;
   await ignoring(consumerNotFound, manager.consumers.delete(stream_name, name));
+  await faultPoint("repair.consumer-deleted");
   const { opt_start_time: _, ...rest } = config;
   const start = Math.min(ack_floor.stream_seq, sequence) + 1;
   try {

@@ -1,5 +1,5 @@
 import { NatsError } from "nats";
-import { BrokerFault, type BrokerFaultKind } from "../broker.ts";
+import { BrokerFault, type BrokerFaultKind } from "./broker-fault.ts";
 
 /** JetStream's own error codes (err_code) that ask for something other than trying again. */
 const kindOfApiError: ReadonlyMap<number, BrokerFaultKind> = new Map([

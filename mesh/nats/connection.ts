@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import { type ConnectionOptions, connect, Events, type NatsConnection } from "nats";
 import type { Logger } from "#mesh/telemetry";
-import { BrokerFault } from "../broker.ts";
-import { toBrokerFault } from "./broker-fault.ts";
+import { BrokerFault } from "./broker-fault.ts";
+import { toBrokerFault } from "./to-broker-fault.ts";
 
 /** A connection that is looked for until it is stopped, and found again whenever it is lost. */
 export interface Connection {
