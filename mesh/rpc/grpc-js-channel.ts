@@ -1,5 +1,6 @@
-import { credentials, Channel as GrpcChannel, Metadata, type StatusObject } from "@grpc/grpc-js";
-import type { Call, CallListener, CallRequest, Channel, ReceivedMetadata } from "#mesh/channel";
+import { credentials, Channel as GrpcChannel, type StatusObject } from "@grpc/grpc-js";
+import type { Call, CallListener, CallRequest, Channel } from "#mesh/channel";
+import { fromSent, toReceived } from "./metadata.ts";
 
 /** What the calls of grpc-js are made to. */
 export interface GrpcJsChannelOptions {
@@ -33,8 +34,8 @@ export function createGrpcJsChannel({ address, maxReceiveBytes }: GrpcJsChannelO
 }
 
 function startCall(call: GrpcCall, { metadata, message }: CallRequest, listener: CallListener): Call {
-  call.start(toMetadata(metadata), {
-    onReceiveMetadata: (received) => listener.onHeader(metadataOf(received)),
+  call.start(fromSent(metadata), {
+    onReceiveMetadata: (received) => listener.onHeader(toReceived(received)),
     onReceiveMessage: (received: Buffer) => listener.onMessage(received),
     onReceiveStatus: (status) => listener.onEnd(statusOf(status)),
   });
@@ -53,26 +54,8 @@ function startCall(call: GrpcCall, { metadata, message }: CallRequest, listener:
   };
 }
 
-function toMetadata(names: readonly string[]): Metadata {
-  const metadata = new Metadata();
-  for (let at = 0; at + 1 < names.length; at += 2) {
-    const [name = "", value = ""] = names.slice(at, at + 2);
-    metadata.add(name, name.endsWith("-bin") ? Buffer.from(value, "base64") : value);
-  }
-  return metadata;
-}
-
 function statusOf({ code, details, metadata }: StatusObject) {
-  return { code, message: unescapeReserved(details), trailer: metadataOf(metadata) };
-}
-
-function metadataOf(metadata: Metadata): ReceivedMetadata {
-  const entries = Object.entries(metadata.toJSON()).filter(([, values]) => Array.isArray(values));
-  return Object.fromEntries(entries.map(([name, values]) => [name, [values].flat().map(textOf)]));
-}
-
-function textOf(value: unknown): string {
-  return Buffer.isBuffer(value) ? value.toString("base64") : String(value);
+  return { code, message: unescapeReserved(details), trailer: toReceived(metadata) };
 }
 
 /**

@@ -1,7 +1,8 @@
-import { createChannel, type SecureOptions } from "#mesh/channel";
+import { type Channel, createChannel, type SecureOptions } from "#mesh/channel";
 import type { ServiceIdentity } from "#mesh/identity";
 import type { CallRecord } from "./call-record.ts";
 import { createGrpcJsChannel } from "./grpc-js-channel.ts";
+import { preferLocal } from "./local-server.ts";
 import { type ClosableTransport, createTransport } from "./transport.ts";
 
 /** Whom a transport calls, and as whom. */
@@ -18,6 +19,8 @@ export interface MeshTransportOptions {
   readonly maxMessageBytes?: number;
   /** Who carries the calls: the mesh's own channel, which is the default, or grpc-js's client, without TLS and gzip. */
   readonly channel?: ChannelKind;
+  /** Whether servers of the same process, which allow it too, are called without a socket. Default false. */
+  readonly local?: boolean;
   /** TLS. Left out, calls travel in the clear. */
   readonly secure?: SecureOptions;
   /** Whether requests are compressed with gzip. Default false. Responses may always be. */
@@ -33,14 +36,18 @@ export type ChannelKind = "mesh" | "grpc-js";
  * Throws a TypeError for an address that is not of the form host:port, and for TLS or gzip with grpc-js.
  */
 export function createMeshTransport(options: MeshTransportOptions): ClosableTransport {
-  return createTransport(openChannel(options), options);
+  const { address, local, maxMessageBytes = DEFAULT_MAX_BYTES } = options;
+  const network = openChannel(options, maxMessageBytes);
+  return createTransport(local ? preferLocal(address, network, maxMessageBytes) : network, options);
 }
 
-function openChannel({ address, secure, gzip, channel, maxMessageBytes = 4 * 1024 * 1024 }: MeshTransportOptions) {
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+
+function openChannel({ address, secure, gzip, channel }: MeshTransportOptions, maxReceiveBytes: number): Channel {
   if (channel !== "grpc-js") {
     const optional = { ...(secure && { secure }), ...(gzip && { gzip }) };
-    return createChannel({ addresses: [address], maxReceiveBytes: maxMessageBytes, ...optional });
+    return createChannel({ addresses: [address], maxReceiveBytes, ...optional });
   }
   if (secure || gzip) throw new TypeError("TLS and gzip need the mesh's own channel: leave out channel: grpc-js");
-  return createGrpcJsChannel({ address, maxReceiveBytes: maxMessageBytes });
+  return createGrpcJsChannel({ address, maxReceiveBytes });
 }

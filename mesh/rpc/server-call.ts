@@ -32,6 +32,12 @@ export interface CallEnd {
   readonly fault?: { readonly id: string; readonly cause: unknown };
 }
 
+/** What of grpc-js's stream a call uses: a call within the process brings its own. */
+export type ServerStream = Pick<
+  ServerInterceptingCallInterface,
+  "startRead" | "sendMetadata" | "sendMessage" | "sendStatus" | "getDeadline"
+>;
+
 interface Waiter<T> {
   resolve(value: T): void;
   reject(error: unknown): void;
@@ -61,7 +67,7 @@ export class ServerCall implements RpcContext, Scope {
   /** Told once when the call is no longer wanted; the reason was given to the signal before. */
   onAbort: ((error: ConnectError) => void) | undefined;
 
-  readonly #stream: ServerInterceptingCallInterface;
+  readonly #stream: ServerStream;
   readonly #maxMessageBytes: number;
   #reader: Waiter<Buffer | undefined> | undefined;
   #writer: Waiter<void> | undefined;
@@ -76,7 +82,7 @@ export class ServerCall implements RpcContext, Scope {
   #responseTrailer: Headers | undefined;
   #transportStatus: { code: number; details: string } | undefined;
 
-  constructor(served: ServedMethod, stream: ServerInterceptingCallInterface, maxMessageBytes: number) {
+  constructor(served: ServedMethod, stream: ServerStream, maxMessageBytes: number) {
     this.served = served;
     this.#stream = stream;
     this.#maxMessageBytes = maxMessageBytes;
@@ -243,7 +249,7 @@ export class ServerCall implements RpcContext, Scope {
 
   // grpc-js answers some faults itself: a message that is too long, a bad grpc-timeout, a passed deadline. Seeing its
   // answer is what brings the true code into the log and the metrics.
-  #watchStatus(stream: ServerInterceptingCallInterface): void {
+  #watchStatus(stream: ServerStream): void {
     const send = stream.sendStatus;
     stream.sendStatus = (status) => {
       this.#transportStatus ??= status;
