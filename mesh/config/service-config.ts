@@ -29,6 +29,8 @@ export interface ServiceConfig {
   readonly logFormat: "json" | "pretty";
   /** Whether gRPC reflection is served. */
   readonly reflection: boolean;
+  /** Who carries calls to neighbours: the mesh's own client channel, or the client of grpc-js. */
+  readonly channel: "mesh" | "grpc-js";
   /**
    * host:port at which a contract is served: <SYSTEM>_<SERVICE>_ADDRESS, else this machine and the contract's default
    * port. Throws a ConfigurationError when neither says one.
@@ -62,6 +64,7 @@ const common = {
     .describe("the secret that all services share"),
   LOG_LEVEL: variable.oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   LOG_FORMAT: variable.oneOf(["json", "pretty"], "json"),
+  HEDDLE_CHANNEL: variable.oneOf(["mesh", "grpc-js"], "mesh").describe("who carries calls to neighbours"),
   HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
 };
 
@@ -89,6 +92,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     logLevel: read.LOG_LEVEL,
     logFormat: read.LOG_FORMAT,
     reflection: read.HEDDLE_REFLECTION,
+    channel: read.HEDDLE_CHANNEL,
     addressOf: (service: DescService) => addressOf(service, env),
   });
 }

@@ -69,7 +69,7 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const contract = readContract({ ...options, services: [...options.services, AdminService] });
   const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
   const identity = serviceIdentity(contract.name, config.meshSecret);
-  const channels = createChannels((address) => createMeshTransport({ address, identity }));
+  const channels = createChannels((address) => createMeshTransport({ address, identity, channel: config.channel }));
   const database = createDatabase({
     postgresUrl: config.postgresUrl,
     name: databaseName(contract, config),
