@@ -1,8 +1,15 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Metadata } from "@grpc/grpc-js";
-import type { Call, CallListener, CallRequest, CallStatus, ReceivedMetadata } from "#mesh/channel";
+import {
+  type Call,
+  type CallListener,
+  type CallRequest,
+  type CallStatus,
+  fromSent,
+  type ReceivedMetadata,
+  toReceived,
+} from "#mesh/channel";
 import type { LocalServer } from "./local-server.ts";
-import { fromSent, toReceived } from "./metadata.ts";
 import { ServerCall, type ServerStream } from "./server-call.ts";
 
 /** What a call tells its caller, and what it may. */

@@ -1,7 +1,6 @@
-import { type Channel, createChannel, type SecureOptions } from "#mesh/channel";
+import { type Channel, createChannel, createGrpcJsChannel, type SecureOptions } from "#mesh/channel";
 import type { ServiceIdentity } from "#mesh/identity";
 import type { CallRecord } from "./call-record.ts";
-import { createGrpcJsChannel } from "./grpc-js-channel.ts";
 import { preferLocal } from "./local-server.ts";
 import { type ClosableTransport, createTransport } from "./transport.ts";
 

@@ -1,6 +1,6 @@
 import { credentials, Channel as GrpcChannel, type StatusObject } from "@grpc/grpc-js";
-import type { Call, CallListener, CallRequest, Channel } from "#mesh/channel";
-import { fromSent, toReceived } from "./metadata.ts";
+import type { Call, CallListener, CallRequest, Channel } from "./channel.ts";
+import { fromSent, toReceived } from "./grpc-js-metadata.ts";
 
 /** What the calls of grpc-js are made to. */
 export interface GrpcJsChannelOptions {
