@@ -2,6 +2,7 @@ import type { DescEnum, DescField, DescFile, DescMessage, DescMethod, DescServic
 import type { HttpRule } from "#gen/google/api/http_pb.ts";
 import type { Access } from "#gen/heddle/v1/policy_pb.ts";
 import type { StepClass } from "#gen/heddle/v1/saga_pb.ts";
+import type { CallPolicy } from "./call-policy.ts";
 
 /** Everything that the contracts say about one service, read once at start and checked. */
 export interface Contract {
@@ -29,6 +30,8 @@ export interface MethodPolicy {
   readonly access: Access;
   /** Longest duration of a call, in milliseconds. */
   readonly deadlineMs: number;
+  /** How callers call it: retries, breaker, balancing and what else its contract says. */
+  readonly calls: CallPolicy;
   /** Routes of google.api.http, additional bindings included and flattened. */
   readonly http: readonly HttpRule[];
 }

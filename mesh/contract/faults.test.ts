@@ -1,73 +1,44 @@
-import { clone, create, createFileRegistry, getExtension, setExtension } from "@bufbuild/protobuf";
+import { clone, create, getExtension, setExtension } from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
   DurationSchema,
   type FieldDescriptorProto,
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
-  FileDescriptorSetSchema,
-  type MethodDescriptorProto,
   MethodOptions_IdempotencyLevel,
 } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
+import { Code } from "#gen/google/rpc/code_pb.ts";
 import { error } from "#gen/heddle/v1/error_pb.ts";
 import { event } from "#gen/heddle/v1/event_pb.ts";
-import { type Policy, policy, server } from "#gen/heddle/v1/policy_pb.ts";
+import {
+  BalanceAlgorithm,
+  BalanceSchema,
+  BreakerSchema,
+  BulkheadSchema,
+  EjectionSchema,
+  FallbackSchema,
+  HedgeSchema,
+  policy,
+  RetryBudgetSchema,
+  RetrySchema,
+  server,
+} from "#gen/heddle/v1/policy_pb.ts";
 import { type On, on, type Participant, participant, type Timer, timer } from "#gen/heddle/v1/saga_pb.ts";
-import { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactions_pb.ts";
-import { OrderErrorReasonSchema } from "#gen/shop/order/v1/order_errors_pb.ts";
-import { file_shop_order_v1_order_events } from "#gen/shop/order/v1/order_events_pb.ts";
-import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
-import { withDependencies } from "./event-index.ts";
 import { ContractError } from "./faults.ts";
+import { changedOrder, changePolicy, changeServer, type Files, found, method } from "./order-contract.fixture.ts";
 import { readContract } from "./read-contract.ts";
-
-/** The files of the order contract, open to change. */
-interface Files {
-  readonly service: FileDescriptorProto;
-  readonly events: FileDescriptorProto;
-  readonly reactions: FileDescriptorProto;
-  readonly errors: FileDescriptorProto;
-}
 
 /** Changes a copy of the order contract, reads it, and returns the faults. */
 function faultsAfter(change: (files: Files) => void): readonly string[] {
-  const sources = [
-    OrderService.file,
-    file_shop_order_v1_order_events,
-    OrderReactionService.file,
-    OrderErrorReasonSchema.file,
-  ];
-  const files = withDependencies(sources).map(({ proto }) => clone(FileDescriptorProtoSchema, proto));
-  const find = (name: string) => found(files.find((file) => file.name === `shop/order/${name}.proto`));
-  change({
-    service: find("v1/order_service"),
-    events: find("v1/order_events"),
-    reactions: find("reactions/v1/order_reactions"),
-    errors: find("v1/order_errors"),
-  });
-  const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: files }));
+  const sources = changedOrder(change);
   try {
-    readContract({
-      services: [found(registry.getService("shop.order.v1.OrderService"))],
-      events: found(registry.getFile("shop/order/v1/order_events.proto")),
-      reactions: found(registry.getService("shop.order.reactions.v1.OrderReactionService")),
-      reasons: found(registry.getEnum("shop.order.v1.OrderErrorReason")),
-    });
+    readContract(sources);
     return [];
   } catch (fault) {
     if (fault instanceof ContractError) return fault.faults;
     throw fault;
   }
-}
-
-function found<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error("the contract has changed; the test looks for something it no longer has");
-  return value;
-}
-
-function method(file: FileDescriptorProto, name: string): MethodDescriptorProto {
-  return found(file.service[0]?.method.find((candidate) => candidate.name === name));
 }
 
 function message(file: FileDescriptorProto, name: string): DescriptorProto {
@@ -76,13 +47,6 @@ function message(file: FileDescriptorProto, name: string): DescriptorProto {
 
 function field(file: FileDescriptorProto, path: [message: string, field: string]): FieldDescriptorProto {
   return found(message(file, path[0]).field.find((candidate) => candidate.name === path[1]));
-}
-
-function changePolicy(file: FileDescriptorProto, name: string, change: (value: Policy) => void): void {
-  const options = found(method(file, name).options);
-  const value = getExtension(options, policy);
-  change(value);
-  setExtension(options, policy, value);
 }
 
 function changeOn(file: FileDescriptorProto, name: string, change: (value: On) => void): void {
@@ -110,6 +74,8 @@ const rejected =
   "shop/order/reactions/v1/order_reactions.proto: shop.order.reactions.v1.OrderReactionService.OnStockRejected: ";
 const placeOrder = "shop/order/v1/order_service.proto: shop.order.v1.OrderService.PlaceOrder: ";
 const participantOf = "shop/order/reactions/v1/order_reactions.proto: shop.order.reactions.v1.OrderReactionService: ";
+
+const orderService = "shop/order/v1/order_service.proto: shop.order.v1.OrderService: ";
 
 const faulty: [title: string, change: (files: Files) => void, fault: string][] = [
   [
@@ -302,7 +268,179 @@ const faulty: [title: string, change: (files: Files) => void, fault: string][] =
       }),
     "GetOrder: field 99 of heddle.v1.Policy is unknown to this version of Heddle",
   ],
+  [
+    "a retried method without idempotency_level",
+    ({ service }) =>
+      changePolicy(service, "PlaceOrder", (value) => Object.assign(value, { retry: create(RetrySchema) })),
+    `${placeOrder}it is retried though a second attempt may not be safe. Mend: add option idempotency_level`,
+  ],
+  [
+    "a hedged method without idempotency_level",
+    ({ service }) =>
+      changePolicy(service, "PlaceOrder", (value) => Object.assign(value, { hedge: create(HedgeSchema) })),
+    `${placeOrder}it is hedged though a second attempt may not be safe. Mend: add option idempotency_level`,
+  ],
+  [
+    "a hedged method without a budget",
+    ({ service }) => {
+      changePolicy(service, "GetOrder", (value) => Object.assign(value, { hedge: create(HedgeSchema) }));
+      changeServer(service, (value) =>
+        Object.assign(value, { budget: create(RetryBudgetSchema, { unlimited: true }) }),
+      );
+    },
+    "GetOrder: it is hedged without a budget. Mend: drop unlimited",
+  ],
+  [
+    "a hedged method whose budget allows nothing",
+    ({ service }) => {
+      changePolicy(service, "GetOrder", (value) => Object.assign(value, { hedge: create(HedgeSchema) }));
+      changeServer(service, (value) =>
+        Object.assign(value, { budget: create(RetryBudgetSchema, { ratio: 0, minPerSecond: 0 }) }),
+      );
+    },
+    "GetOrder: it is hedged, and the service's budget allows nothing",
+  ],
+  [
+    "a method that is retried and hedged",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, { hedge: create(HedgeSchema), retry: create(RetrySchema) }),
+      ),
+    "GetOrder: it is both retried and hedged",
+  ],
+  [
+    "a hedged stream",
+    ({ service }) => {
+      changePolicy(service, "GetOrder", (value) => Object.assign(value, { hedge: create(HedgeSchema) }));
+      method(service, "GetOrder").serverStreaming = true;
+    },
+    "GetOrder: a stream cannot be hedged",
+  ],
+  [
+    "a code that trying again does not change",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, { retry: create(RetrySchema, { codes: [Code.NOT_FOUND] }) }),
+      ),
+    "GetOrder: retry.codes has NOT_FOUND, which trying again does not change. Mend: name UNAVAILABLE, ",
+  ],
+  [
+    "attempts that are cut short and not tried again",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, {
+          retry: create(RetrySchema, { attemptTimeout: seconds(1n), codes: [Code.UNAVAILABLE] }),
+        }),
+      ),
+    "GetOrder: retry.attempt_timeout ends attempts that codes does not retry. Mend: add DEADLINE_EXCEEDED to codes.",
+  ],
+  [
+    "more attempts than a small system bears",
+    ({ service }) =>
+      changeServer(service, (value) => Object.assign(value, { retry: create(RetrySchema, { maxAttempts: 6 }) })),
+    `${orderService}retry.max_attempts of 6 is out of range. Mend: choose 1 to 5.`,
+  ],
+  [
+    "a backoff that ends before it begins",
+    ({ service }) =>
+      changeServer(service, (value) =>
+        Object.assign(value, { retry: create(RetrySchema, { initialBackoff: seconds(2n), maxBackoff: seconds(1n) }) }),
+      ),
+    `${orderService}retry.max_backoff is shorter than initial_backoff`,
+  ],
+  [
+    "a budget that is limited and unlimited",
+    ({ service }) =>
+      changeServer(service, (value) =>
+        Object.assign(value, { budget: create(RetryBudgetSchema, { unlimited: true, ratio: 0.5 }) }),
+      ),
+    `${orderService}budget is unlimited and limited`,
+  ],
+  [
+    "a breaker that opens at no failure at all",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, { breaker: create(BreakerSchema, { failureRate: 0 }) }),
+      ),
+    "GetOrder: breaker.failure_rate of 0 is out of range. Mend: choose over 0 to 1.",
+  ],
+  [
+    "a breaker that is off and has a rate",
+    ({ service }) =>
+      changeServer(service, (value) =>
+        Object.assign(value, { breaker: create(BreakerSchema, { off: true, failureRate: 0.1 }) }),
+      ),
+    `${orderService}breaker is off and says more. Mend: drop off or the rest.`,
+  ],
+  [
+    "a bulkhead without a place",
+    ({ service }) =>
+      changeServer(service, (value) =>
+        Object.assign(value, { bulkhead: create(BulkheadSchema, { maxConcurrent: 0 }) }),
+      ),
+    `${orderService}bulkhead.max_concurrent of 0 is out of range`,
+  ],
+  [
+    "an ejection that is longer at first than at most",
+    ({ service }) =>
+      changeServer(service, (value) =>
+        Object.assign(value, { ejection: create(EjectionSchema, { baseTime: seconds(20n), maxTime: seconds(10n) }) }),
+      ),
+    `${orderService}ejection.max_time of 10000 ms is out of range. Mend: choose 20000 to 3600000 ms.`,
+  ],
+  [
+    "an affinity that is no field, with the one that was meant",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, {
+          balance: create(BalanceSchema, { algorithm: BalanceAlgorithm.RING_HASH, affinity: "ids" }),
+        }),
+      ),
+    `GetOrder: balance.affinity "ids" names no string field of shop.order.v1.GetOrderRequest. Mend: name one; did you mean "id"`,
+  ],
+  [
+    "an affinity that nothing uses",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, { balance: create(BalanceSchema, { affinity: "id" }) }),
+      ),
+    "GetOrder: balance.affinity is for BALANCE_ALGORITHM_RING_HASH",
+  ],
+  [
+    "an algorithm from a newer version",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) =>
+        Object.assign(value, { balance: { ...create(BalanceSchema), algorithm: 99 } }),
+      ),
+    "GetOrder: there is no balance.algorithm 99",
+  ],
+  [
+    "a fallback that would hide that nothing was done",
+    ({ service }) =>
+      changePolicy(service, "CancelOrder", (value) =>
+        Object.assign(value, { fallback: create(FallbackSchema, { answer: { case: "empty", value: true } }) }),
+      ),
+    "CancelOrder: a fallback would hide that nothing was done",
+  ],
+  [
+    "a fallback that says nothing",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) => Object.assign(value, { fallback: create(FallbackSchema) })),
+    "GetOrder: fallback says nothing",
+  ],
+  [
+    "a field from a newer version inside a part of an option",
+    ({ service }) =>
+      changeServer(service, (value) => {
+        value.retry = { ...create(RetrySchema), $unknown: [{ no: 99, wireType: 0, data: new Uint8Array([1]) }] };
+      }),
+    `${orderService}field 99 of heddle.v1.Retry is unknown to this version of Heddle`,
+  ],
 ];
+
+function seconds(count: bigint) {
+  return create(DurationSchema, { seconds: count });
+}
 
 describe("a contract is refused with file, element and mend", () => {
   it("finds nothing wrong with the unchanged contract", () => {

@@ -1,4 +1,7 @@
+import { create } from "@bufbuild/protobuf";
+import { MethodDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { describe, expect, it } from "vitest";
+import { Code } from "#gen/google/rpc/code_pb.ts";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
 import { IdentityErrorReasonSchema } from "#gen/platform/identity/v1/identity_errors_pb.ts";
 import { file_platform_identity_v1_identity_events } from "#gen/platform/identity/v1/identity_events_pb.ts";
@@ -10,6 +13,7 @@ import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentReactionService } from "#gen/shop/payment/reactions/v1/payment_reactions_pb.ts";
 import { file_shop_payment_v1_payment_events } from "#gen/shop/payment/v1/payment_events_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
+import { callPolicyOf } from "./read-call-policy.ts";
 import { readContract } from "./read-contract.ts";
 
 const order = () =>
@@ -29,6 +33,27 @@ describe("readContract", () => {
     const method = order().methods.get(OrderService.method.placeOrder);
     expect(method).toMatchObject({ deadlineMs: 10_000, access: { audience: 2 } });
     expect(method?.http.map(({ pattern }) => pattern)).toEqual([{ case: "post", value: "/v1/orders" }]);
+  });
+
+  it("knows how a method is called that says nothing about it, by whether it may be repeated", () => {
+    const { placeOrder, getOrder } = OrderService.method;
+    expect(order().methods.get(getOrder)?.calls).toMatchObject({
+      idempotent: true,
+      retry: { maxAttempts: 3, initialBackoffMs: 25, maxBackoffMs: 250, codes: new Set([Code.UNAVAILABLE]) },
+      hedge: undefined,
+      budget: { ratio: 0.2, minPerSecond: 10, ttlMs: 10_000 },
+      balance: { algorithm: "least_requests", panicThreshold: 0.5 },
+      own: { breaker: false, bulkhead: false },
+    });
+    expect(order().methods.get(placeOrder)?.calls).toMatchObject({ idempotent: false, retry: undefined });
+  });
+
+  it("knows how a method without a policy is called", () => {
+    const method = {
+      ...OrderService.method.getOrder,
+      proto: create(MethodDescriptorProtoSchema, { name: "GetOrder" }),
+    };
+    expect(callPolicyOf(method)).toMatchObject({ deadlineMs: Number.POSITIVE_INFINITY, breaker: { minVolume: 20 } });
   });
 
   it("reads the moves of a command with the event they announce", () => {

@@ -4,6 +4,7 @@ import { checkCompensations } from "./check-compensations.ts";
 import type { Contract, MethodContract, MethodPolicy } from "./contract.ts";
 import { createEventIndex } from "./event-index.ts";
 import { createFaults, type Faults } from "./faults.ts";
+import { checkServer } from "./read-call-policy.ts";
 import { readEvents } from "./read-event.ts";
 import { type MethodSurroundings, readMethod, readMethodPolicy } from "./read-method.ts";
 import { checkReachability, readParticipant } from "./read-participant.ts";
@@ -34,6 +35,7 @@ export function readContract(sources: ContractSources): Contract {
   const [main] = services;
   const name = readName(sources, faults);
   reportUnknownOptions(filesOf(sources), faults);
+  for (const service of services) checkServer(service, faults);
   if (reasons) checkReasons(reasons, faults);
   const events = createEventIndex(sources.events ? readEvents(sources.events, faults) : [], faults);
   const participant = reactionService && readParticipant(reactionService, filesOf(sources), faults);
@@ -70,6 +72,7 @@ export function readContract(sources: ContractSources): Contract {
 export function readPolicies(services: readonly DescService[]): ReadonlyMap<DescMethod, MethodPolicy> {
   const faults = createFaults();
   reportUnknownOptions([...new Set(services.map(({ file }) => file))], faults);
+  for (const service of services) checkServer(service, faults);
   const policies = services
     .flatMap(({ methods }) => methods)
     .flatMap((method) => readMethodPolicy(method, faults) ?? []);

@@ -5,6 +5,8 @@ import type { Element, Faults } from "./faults.ts";
 export interface DurationBounds {
   readonly option: string;
   readonly defaultMs: number;
+  /** Default 1. */
+  readonly minMs?: number;
   readonly maxMs: number;
 }
 
@@ -17,7 +19,8 @@ export function readDuration(
 ): number {
   if (!duration) return bounds.defaultMs;
   const ms = durationMs(duration);
-  if (ms >= 1 && ms <= bounds.maxMs) return ms;
-  faults.add(element, `${bounds.option} of ${ms} ms is out of range`, `choose 1 to ${bounds.maxMs} ms`);
+  const minMs = bounds.minMs ?? 1;
+  if (ms >= minMs && ms <= bounds.maxMs) return ms;
+  faults.add(element, `${bounds.option} of ${ms} ms is out of range`, `choose ${minMs} to ${bounds.maxMs} ms`);
   return bounds.defaultMs;
 }

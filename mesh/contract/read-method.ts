@@ -1,5 +1,5 @@
 import { type DescMethod, getOption, hasOption } from "@bufbuild/protobuf";
-import { durationMs, MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { http } from "#gen/google/api/annotations_pb.ts";
 import type { HttpRule } from "#gen/google/api/http_pb.ts";
 import { type Access, Audience, policy } from "#gen/heddle/v1/policy_pb.ts";
@@ -7,10 +7,8 @@ import { effect, on, timer } from "#gen/heddle/v1/saga_pb.ts";
 import type { CommandContract, MethodContract, MethodPolicy, ParticipantContract } from "./contract.ts";
 import type { EventIndex } from "./event-index.ts";
 import type { Faults } from "./faults.ts";
-import { readDuration } from "./read-duration.ts";
+import { readCallPolicy } from "./read-call-policy.ts";
 import { readMoves, readStates } from "./read-moves.ts";
-
-const deadlineBounds = { option: "deadline", defaultMs: 10_000, maxMs: 300_000 };
 
 /** What the reading of a method needs to know about the rest of the contract. */
 export interface MethodSurroundings {
@@ -36,20 +34,13 @@ export function readMethodPolicy(method: DescMethod, faults: Faults): MethodPoli
   if (hasOption(method, timer) || hasOption(method, effect)) {
     faults.add(method, "a served method cannot be a timer or an effect", "move it to the service of reactions");
   }
-  const { access, deadline } = getOption(method, policy);
+  const { access } = getOption(method, policy);
   if (!access || !namesAnyone(access)) {
     faults.add(method, "it says nowhere who may call it", "add option (heddle.v1.policy).access");
     return undefined;
   }
-  const deadlineMs = readDuration(deadline, method, deadlineBounds, faults);
-  return { method, access, deadlineMs, http: httpRules(method) };
-}
-
-/** How long a call of a method may take, in milliseconds: its policy's deadline, else 10 s. Infinity without a policy. */
-export function declaredDeadlineMs(method: DescMethod): number {
-  if (!hasOption(method, policy)) return Number.POSITIVE_INFINITY;
-  const { deadline } = getOption(method, policy);
-  return deadline ? durationMs(deadline) : deadlineBounds.defaultMs;
+  const calls = readCallPolicy(method, faults);
+  return { method, access, deadlineMs: calls.deadlineMs, calls, http: httpRules(method) };
 }
 
 function namesAnyone(access: Access): boolean {

@@ -6,6 +6,8 @@ import {
   type DescService,
   getOption,
   hasOption,
+  isMessage,
+  type Message,
 } from "@bufbuild/protobuf";
 import { error } from "#gen/heddle/v1/error_pb.ts";
 import { event, sensitive } from "#gen/heddle/v1/event_pb.ts";
@@ -35,12 +37,20 @@ export function reportUnknownOptions(files: readonly DescFile[], faults: Faults)
 }
 
 function reportUnknownFields(element: Element, faults: Faults): void {
-  for (const option of knownOptionsOf(element)) {
+  for (const option of knownOptionsOf(element).flatMap(withParts)) {
     for (const { no } of option.$unknown ?? []) {
       const problem = `field ${no} of ${option.$typeName} is unknown to this version of Heddle`;
       faults.add(element, problem, "update Heddle or drop the field");
     }
   }
+}
+
+/** Lists an option and the messages inside it. */
+function withParts(option: Message): Message[] {
+  const parts = Object.values<unknown>({ ...option })
+    .flat()
+    .filter((value) => isMessage(value));
+  return [option, ...parts.flatMap(withParts)];
 }
 
 function knownOptionsOf(element: Element) {
@@ -51,7 +61,12 @@ function knownOptionsOf(element: Element) {
       .map((option) => getOption(method, option));
   }
   if (element.kind === "message") return hasOption(element, event) ? [getOption(element, event)] : [];
-  if (element.kind === "service") return hasOption(element, participant) ? [getOption(element, participant)] : [];
+  if (element.kind === "service") {
+    const service = element;
+    return [participant, server]
+      .filter((option) => hasOption(service, option))
+      .map((option) => getOption(service, option));
+  }
   if (element.kind === "file") return hasOption(element, saga) ? [getOption(element, saga)] : [];
   if (element.kind === "enum_value") return hasOption(element, error) ? [getOption(element, error)] : [];
   return [];

@@ -4,3 +4,4 @@ export { silentLogger } from "./silent-logger.ts";
 export { type ProcessOptions, type RunningProcess, startProcess } from "./start-process.ts";
 export { type TestDatabases, testDatabases, testPostgresUrl } from "./test-database.ts";
 export { type TestNats, testNats } from "./test-nats.ts";
+export { type VirtualClock, virtualClock } from "./virtual-clock.ts";

@@ -8,13 +8,15 @@ import type { GenEnum, GenExtension, GenFile, GenMessage } from "@bufbuild/proto
 import { enumDesc, extDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, MethodOptions, ServiceOptions } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_descriptor, file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import type { Code } from "../../google/rpc/code_pb.ts";
+import { file_google_rpc_code } from "../../google/rpc/code_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file heddle/v1/policy.proto.
  */
 export const file_heddle_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChZoZWRkbGUvdjEvcG9saWN5LnByb3RvEgloZWRkbGUudjEiZwoGUG9saWN5EiEKBmFjY2VzcxgBIAEoCzIRLmhlZGRsZS52MS5BY2Nlc3MSKwoIZGVhZGxpbmUYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFZW1pdHMYAyADKAkiUAoGQWNjZXNzEiUKCGF1ZGllbmNlGAEgASgOMhMuaGVkZGxlLnYxLkF1ZGllbmNlEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJIh4KBlNlcnZlchIUCgxkZWZhdWx0X3BvcnQYASABKAUqUQoIQXVkaWVuY2USGAoUQVVESUVOQ0VfVU5TUEVDSUZJRUQQABITCg9BVURJRU5DRV9QVUJMSUMQARIWChJBVURJRU5DRV9TSUdORURfSU4QAjpLCgZwb2xpY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjxjAMgASgLMhEuaGVkZGxlLnYxLlBvbGljeVIGcG9saWN5OkwKBnNlcnZlchIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxj5jAMgASgLMhEuaGVkZGxlLnYxLlNlcnZlclIGc2VydmVyYgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration]);
+  fileDesc("ChZoZWRkbGUvdjEvcG9saWN5LnByb3RvEgloZWRkbGUudjEiwQIKBlBvbGljeRIhCgZhY2Nlc3MYASABKAsyES5oZWRkbGUudjEuQWNjZXNzEisKCGRlYWRsaW5lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVtaXRzGAMgAygJEh8KBXJldHJ5GAQgASgLMhAuaGVkZGxlLnYxLlJldHJ5Eh8KBWhlZGdlGAUgASgLMhAuaGVkZGxlLnYxLkhlZGdlEiMKB2JyZWFrZXIYBiABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgHIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAggASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZmFsbGJhY2sYCSABKAsyEy5oZWRkbGUudjEuRmFsbGJhY2siUAoGQWNjZXNzEiUKCGF1ZGllbmNlGAEgASgOMhMuaGVkZGxlLnYxLkF1ZGllbmNlEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJIqgCCgZTZXJ2ZXISFAoMZGVmYXVsdF9wb3J0GAEgASgFEh8KBXJldHJ5GAIgASgLMhAuaGVkZGxlLnYxLlJldHJ5EiYKBmJ1ZGdldBgDIAEoCzIWLmhlZGRsZS52MS5SZXRyeUJ1ZGdldBIjCgdicmVha2VyGAQgASgLMhIuaGVkZGxlLnYxLkJyZWFrZXISJQoIYnVsa2hlYWQYBSABKAsyEy5oZWRkbGUudjEuQnVsa2hlYWQSIwoHYmFsYW5jZRgGIAEoCzISLmhlZGRsZS52MS5CYWxhbmNlEiUKCGVqZWN0aW9uGAcgASgLMhMuaGVkZGxlLnYxLkVqZWN0aW9uEicKCWFkbWlzc2lvbhgIIAEoCzIULmhlZGRsZS52MS5BZG1pc3Npb24i7AEKBVJldHJ5EhkKDG1heF9hdHRlbXB0cxgBIAEoBUgAiAEBEjIKD2luaXRpYWxfYmFja29mZhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIuCgttYXhfYmFja29mZhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIyCg9hdHRlbXB0X3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHwoFY29kZXMYBSADKA4yEC5nb29nbGUucnBjLkNvZGVCDwoNX21heF9hdHRlbXB0cyKvAQoFSGVkZ2USGQoMbWF4X2F0dGVtcHRzGAEgASgFSACIAQESFQoIcXVhbnRpbGUYAiABKAFIAYgBARIsCgltaW5fZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLbWluX3NhbXBsZXMYBCABKAVIAogBAUIPCg1fbWF4X2F0dGVtcHRzQgsKCV9xdWFudGlsZUIOCgxfbWluX3NhbXBsZXMilgEKC1JldHJ5QnVkZ2V0EhIKBXJhdGlvGAEgASgBSACIAQESGwoObWluX3Blcl9zZWNvbmQYAiABKAVIAYgBARImCgN0dGwYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEQoJdW5saW1pdGVkGAQgASgIQggKBl9yYXRpb0IRCg9fbWluX3Blcl9zZWNvbmQiiQMKB0JyZWFrZXISCwoDb2ZmGAEgASgIEiEKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAIgASgFSACIAQESGQoMZmFpbHVyZV9yYXRlGAMgASgBSAGIAQESFwoKbWluX3ZvbHVtZRgEIAEoBUgCiAEBEikKBndpbmRvdxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIrCghvcGVuX2ZvchgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhITCgZwcm9iZXMYByABKAVIA4gBARIfChJzdWNjZXNzZXNfdG9fY2xvc2UYCCABKAVIBIgBARIxCg5wcm9iZV9kZWFkbGluZRgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIXChVfY29uc2VjdXRpdmVfZmFpbHVyZXNCDwoNX2ZhaWx1cmVfcmF0ZUINCgtfbWluX3ZvbHVtZUIJCgdfcHJvYmVzQhUKE19zdWNjZXNzZXNfdG9fY2xvc2UimgEKCEJ1bGtoZWFkEgsKA29mZhgBIAEoCBIbCg5tYXhfY29uY3VycmVudBgCIAEoBUgAiAEBEhYKCW1heF9xdWV1ZRgDIAEoBUgBiAEBEisKCG1heF93YWl0GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhEKD19tYXhfY29uY3VycmVudEIMCgpfbWF4X3F1ZXVlIrwBCgdCYWxhbmNlEi4KCWFsZ29yaXRobRgBIAEoDjIbLmhlZGRsZS52MS5CYWxhbmNlQWxnb3JpdGhtEhAKCGFmZmluaXR5GAIgASgJEhgKC3N1YnNldF9zaXplGAMgASgFSACIAQESEwoLcHJlZmVyX3pvbmUYBCABKAgSHAoPcGFuaWNfdGhyZXNob2xkGAUgASgBSAGIAQFCDgoMX3N1YnNldF9zaXplQhIKEF9wYW5pY190aHJlc2hvbGQi1wIKCEVqZWN0aW9uEgsKA29mZhgBIAEoCBIhChRjb25zZWN1dGl2ZV9mYWlsdXJlcxgCIAEoBUgAiAEBEhkKDGZhaWx1cmVfcmF0ZRgDIAEoAUgBiAEBEhcKCm1pbl92b2x1bWUYBCABKAVIAogBARIpCgZ3aW5kb3cYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLAoJYmFzZV90aW1lGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKCG1heF90aW1lGAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhgKC21heF9wZXJjZW50GAggASgFSAOIAQFCFwoVX2NvbnNlY3V0aXZlX2ZhaWx1cmVzQg8KDV9mYWlsdXJlX3JhdGVCDQoLX21pbl92b2x1bWVCDgoMX21heF9wZXJjZW50Ip0BCglBZG1pc3Npb24SCwoDb2ZmGAEgASgIEjUKEm1heF9ldmVudF9sb29wX2xhZxgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIVCghxdWFudGlsZRgDIAEoAUgAiAEBEhgKC21pbl9zYW1wbGVzGAQgASgFSAGIAQFCCwoJX3F1YW50aWxlQg4KDF9taW5fc2FtcGxlcyJSCghGYWxsYmFjaxIrCgZjYWNoZWQYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25IABIPCgVlbXB0eRgCIAEoCEgAQggKBmFuc3dlcipRCghBdWRpZW5jZRIYChRBVURJRU5DRV9VTlNQRUNJRklFRBAAEhMKD0FVRElFTkNFX1BVQkxJQxABEhYKEkFVRElFTkNFX1NJR05FRF9JThACKt0BChBCYWxhbmNlQWxnb3JpdGhtEiEKHUJBTEFOQ0VfQUxHT1JJVEhNX1VOU1BFQ0lGSUVEEAASJAogQkFMQU5DRV9BTEdPUklUSE1fTEVBU1RfUkVRVUVTVFMQARIhCh1CQUxBTkNFX0FMR09SSVRITV9ST1VORF9ST0JJThACEhwKGEJBTEFOQ0VfQUxHT1JJVEhNX1JBTkRPTRADEh4KGkJBTEFOQ0VfQUxHT1JJVEhNX1dFSUdIVEVEEAQSHwobQkFMQU5DRV9BTEdPUklUSE1fUklOR19IQVNIEAU6SwoGcG9saWN5Eh4uZ29vZ2xlLnByb3RvYnVmLk1ldGhvZE9wdGlvbnMY8YwDIAEoCzIRLmhlZGRsZS52MS5Qb2xpY3lSBnBvbGljeTpMCgZzZXJ2ZXISHy5nb29nbGUucHJvdG9idWYuU2VydmljZU9wdGlvbnMY+YwDIAEoCzIRLmhlZGRsZS52MS5TZXJ2ZXJSBnNlcnZlcmIGcHJvdG8z", [file_google_protobuf_descriptor, file_google_protobuf_duration, file_google_rpc_code]);
 
 /**
  * The rules that the mesh enforces around one method.
@@ -41,9 +43,54 @@ export type Policy = Message<"heddle.v1.Policy"> & {
    * Events that the method's transaction may publish besides those of its moves: message names,
    * full or relative to the package.
    *
+   * What follows is how callers call this method. Each part that is set replaces the service's as a whole; what neither
+   * sets has the defaults below, explained in docs/resilience.md.
+   *
    * @generated from field: repeated string emits = 3;
    */
   emits: string[];
+
+  /**
+   * When and how often a call is tried again. Needs an idempotency_level, and excludes hedge.
+   *
+   * @generated from field: heddle.v1.Retry retry = 4;
+   */
+  retry?: Retry | undefined;
+
+  /**
+   * When a second attempt starts beside the first. Needs an idempotency_level, and a budget.
+   *
+   * @generated from field: heddle.v1.Hedge hedge = 5;
+   */
+  hedge?: Hedge | undefined;
+
+  /**
+   * A breaker for this method alone, instead of its part in the service's.
+   *
+   * @generated from field: heddle.v1.Breaker breaker = 6;
+   */
+  breaker?: Breaker | undefined;
+
+  /**
+   * A bulkhead for this method alone, instead of its part in the service's.
+   *
+   * @generated from field: heddle.v1.Bulkhead bulkhead = 7;
+   */
+  bulkhead?: Bulkhead | undefined;
+
+  /**
+   * How an endpoint is chosen.
+   *
+   * @generated from field: heddle.v1.Balance balance = 8;
+   */
+  balance?: Balance | undefined;
+
+  /**
+   * What answers when nobody can. Default: the error.
+   *
+   * @generated from field: heddle.v1.Fallback fallback = 9;
+   */
+  fallback?: Fallback | undefined;
 };
 
 /**
@@ -101,6 +148,55 @@ export type Server = Message<"heddle.v1.Server"> & {
    * @generated from field: int32 default_port = 1;
    */
   defaultPort: number;
+
+  /**
+   * How callers retry the methods that have an idempotency_level. The others are never retried.
+   *
+   * @generated from field: heddle.v1.Retry retry = 2;
+   */
+  retry?: Retry | undefined;
+
+  /**
+   * How much may be retried and hedged in all.
+   *
+   * @generated from field: heddle.v1.RetryBudget budget = 3;
+   */
+  budget?: RetryBudget | undefined;
+
+  /**
+   * One breaker for all methods without their own.
+   *
+   * @generated from field: heddle.v1.Breaker breaker = 4;
+   */
+  breaker?: Breaker | undefined;
+
+  /**
+   * One bulkhead for all methods without their own.
+   *
+   * @generated from field: heddle.v1.Bulkhead bulkhead = 5;
+   */
+  bulkhead?: Bulkhead | undefined;
+
+  /**
+   * How endpoints are chosen for all methods that say nothing else.
+   *
+   * @generated from field: heddle.v1.Balance balance = 6;
+   */
+  balance?: Balance | undefined;
+
+  /**
+   * When an endpoint that fails is left out for a while.
+   *
+   * @generated from field: heddle.v1.Ejection ejection = 7;
+   */
+  ejection?: Ejection | undefined;
+
+  /**
+   * What the server refuses at once, because it could not finish in time.
+   *
+   * @generated from field: heddle.v1.Admission admission = 8;
+   */
+  admission?: Admission | undefined;
 };
 
 /**
@@ -109,6 +205,460 @@ export type Server = Message<"heddle.v1.Server"> & {
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
   messageDesc(file_heddle_v1_policy, 2);
+
+/**
+ * A further attempt after one that failed, on an endpoint not tried yet where there is one.
+ *
+ * @generated from message heddle.v1.Retry
+ */
+export type Retry = Message<"heddle.v1.Retry"> & {
+  /**
+   * Attempts in all, from 1 (never again) to 5. Default 3.
+   *
+   * @generated from field: optional int32 max_attempts = 1;
+   */
+  maxAttempts?: number | undefined;
+
+  /**
+   * Longest pause before the second attempt; it doubles with each attempt, and the pause is drawn evenly from
+   * nothing to it. From 1 ms. Default 25 ms.
+   *
+   * @generated from field: google.protobuf.Duration initial_backoff = 2;
+   */
+  initialBackoff?: Duration | undefined;
+
+  /**
+   * Where the doubling ends, to 1 minute. Default 250 ms.
+   *
+   * @generated from field: google.protobuf.Duration max_backoff = 3;
+   */
+  maxBackoff?: Duration | undefined;
+
+  /**
+   * How long one attempt may take. Default: as long as the call.
+   *
+   * @generated from field: google.protobuf.Duration attempt_timeout = 4;
+   */
+  attemptTimeout?: Duration | undefined;
+
+  /**
+   * What is tried again. Default UNAVAILABLE, and DEADLINE_EXCEEDED with an attempt_timeout.
+   * Codes that tell the caller something about its request are refused.
+   *
+   * @generated from field: repeated google.rpc.Code codes = 5;
+   */
+  codes: Code[];
+};
+
+/**
+ * Describes the message heddle.v1.Retry.
+ * Use `create(RetrySchema)` to create a new message.
+ */
+export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 3);
+
+/**
+ * A further attempt while the first has not answered. The first answer counts; the others are cancelled.
+ *
+ * @generated from message heddle.v1.Hedge
+ */
+export type Hedge = Message<"heddle.v1.Hedge"> & {
+  /**
+   * Attempts in all, from 2 to 5. Default 2.
+   *
+   * @generated from field: optional int32 max_attempts = 1;
+   */
+  maxAttempts?: number | undefined;
+
+  /**
+   * The next attempt starts when the last has taken longer than this part of the method's recent calls: over 0.5,
+   * under 1. Default 0.95. An attempt that ends UNAVAILABLE is followed by the next at once.
+   *
+   * @generated from field: optional double quantile = 2;
+   */
+  quantile?: number | undefined;
+
+  /**
+   * The delay is never shorter. From 1 ms. Default 5 ms.
+   *
+   * @generated from field: google.protobuf.Duration min_delay = 3;
+   */
+  minDelay?: Duration | undefined;
+
+  /**
+   * Calls to measure before the first hedge, from 10 to 10 000. Default 100.
+   *
+   * @generated from field: optional int32 min_samples = 4;
+   */
+  minSamples?: number | undefined;
+};
+
+/**
+ * Describes the message heddle.v1.Hedge.
+ * Use `create(HedgeSchema)` to create a new message.
+ */
+export const HedgeSchema: GenMessage<Hedge> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 4);
+
+/**
+ * Retries and hedges allowed together, for each caller's process. A call never waits for budget.
+ *
+ * @generated from message heddle.v1.RetryBudget
+ */
+export type RetryBudget = Message<"heddle.v1.RetryBudget"> & {
+  /**
+   * Further attempts for each call, from 0 to 1. Default 0.2.
+   *
+   * @generated from field: optional double ratio = 1;
+   */
+  ratio?: number | undefined;
+
+  /**
+   * Further attempts in each second whatever the traffic, from 0 to 1000. Default 10.
+   *
+   * @generated from field: optional int32 min_per_second = 2;
+   */
+  minPerSecond?: number | undefined;
+
+  /**
+   * How long a call counts, from 1 s to 1 minute. Default 10 s.
+   *
+   * @generated from field: google.protobuf.Duration ttl = 3;
+   */
+  ttl?: Duration | undefined;
+
+  /**
+   * Retries without a limit. Hedging is refused with it.
+   *
+   * @generated from field: bool unlimited = 4;
+   */
+  unlimited: boolean;
+};
+
+/**
+ * Describes the message heddle.v1.RetryBudget.
+ * Use `create(RetryBudgetSchema)` to create a new message.
+ */
+export const RetryBudgetSchema: GenMessage<RetryBudget> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 5);
+
+/**
+ * Refuses calls at the caller for a while when most of them fail.
+ *
+ * @generated from message heddle.v1.Breaker
+ */
+export type Breaker = Message<"heddle.v1.Breaker"> & {
+  /**
+   * No breaker.
+   *
+   * @generated from field: bool off = 1;
+   */
+  off: boolean;
+
+  /**
+   * Opens after so many failures in a row, from 1 to 1000. Default 10.
+   *
+   * @generated from field: optional int32 consecutive_failures = 2;
+   */
+  consecutiveFailures?: number | undefined;
+
+  /**
+   * Opens when at least this part of the calls fails, over 0 to 1. Default 0.5.
+   *
+   * @generated from field: optional double failure_rate = 3;
+   */
+  failureRate?: number | undefined;
+
+  /**
+   * The rate counts from so many calls in the window, from 1 to 100 000. Default 20.
+   *
+   * @generated from field: optional int32 min_volume = 4;
+   */
+  minVolume?: number | undefined;
+
+  /**
+   * The window, from 1 s to 10 minutes. Default 10 s.
+   *
+   * @generated from field: google.protobuf.Duration window = 5;
+   */
+  window?: Duration | undefined;
+
+  /**
+   * How long it stays open before it lets probes through, to 10 minutes. Default 5 s.
+   *
+   * @generated from field: google.protobuf.Duration open_for = 6;
+   */
+  openFor?: Duration | undefined;
+
+  /**
+   * Probes at one time, from 1 to 100. Default 1.
+   *
+   * @generated from field: optional int32 probes = 7;
+   */
+  probes?: number | undefined;
+
+  /**
+   * Probes in a row that must succeed to close it, from 1 to 100. Default 3.
+   *
+   * @generated from field: optional int32 successes_to_close = 8;
+   */
+  successesToClose?: number | undefined;
+
+  /**
+   * A probe without an answer for so long counts as failed, to 5 minutes. Default 5 s.
+   *
+   * @generated from field: google.protobuf.Duration probe_deadline = 9;
+   */
+  probeDeadline?: Duration | undefined;
+};
+
+/**
+ * Describes the message heddle.v1.Breaker.
+ * Use `create(BreakerSchema)` to create a new message.
+ */
+export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 6);
+
+/**
+ * Limits what is under way, so that one slow service does not take a caller's whole memory and time.
+ *
+ * @generated from message heddle.v1.Bulkhead
+ */
+export type Bulkhead = Message<"heddle.v1.Bulkhead"> & {
+  /**
+   * No bulkhead.
+   *
+   * @generated from field: bool off = 1;
+   */
+  off: boolean;
+
+  /**
+   * Calls under way at one time in each caller's process, from 1 to 100 000. Default 1024.
+   *
+   * @generated from field: optional int32 max_concurrent = 2;
+   */
+  maxConcurrent?: number | undefined;
+
+  /**
+   * Calls that wait for a place, from 0 to 100 000. Default 1024.
+   *
+   * @generated from field: optional int32 max_queue = 3;
+   */
+  maxQueue?: number | undefined;
+
+  /**
+   * How long they wait, to 5 minutes. Default 1 s. A call's own deadline counts when it is earlier.
+   *
+   * @generated from field: google.protobuf.Duration max_wait = 4;
+   */
+  maxWait?: Duration | undefined;
+};
+
+/**
+ * Describes the message heddle.v1.Bulkhead.
+ * Use `create(BulkheadSchema)` to create a new message.
+ */
+export const BulkheadSchema: GenMessage<Bulkhead> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 7);
+
+/**
+ * How an endpoint is chosen among those that are ready, healthy, not ejected and not tried by the same call.
+ *
+ * @generated from message heddle.v1.Balance
+ */
+export type Balance = Message<"heddle.v1.Balance"> & {
+  /**
+   * Default BALANCE_ALGORITHM_LEAST_REQUESTS.
+   *
+   * @generated from field: heddle.v1.BalanceAlgorithm algorithm = 1;
+   */
+  algorithm: BalanceAlgorithm;
+
+  /**
+   * For BALANCE_ALGORITHM_RING_HASH: the request's string field whose value decides, such as "user_id".
+   *
+   * @generated from field: string affinity = 2;
+   */
+  affinity: string;
+
+  /**
+   * Each caller keeps to so many endpoints, the same ones as long as they live. Default 0: all.
+   *
+   * @generated from field: optional int32 subset_size = 3;
+   */
+  subsetSize?: number | undefined;
+
+  /**
+   * Prefers the caller's own zone while enough of it is well.
+   *
+   * @generated from field: bool prefer_zone = 4;
+   */
+  preferZone: boolean;
+
+  /**
+   * When less than this part of the endpoints is well, all are used: from 0 (only when none is) to 1. Default 0.5.
+   *
+   * @generated from field: optional double panic_threshold = 5;
+   */
+  panicThreshold?: number | undefined;
+};
+
+/**
+ * Describes the message heddle.v1.Balance.
+ * Use `create(BalanceSchema)` to create a new message.
+ */
+export const BalanceSchema: GenMessage<Balance> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 8);
+
+/**
+ * Leaves out an endpoint that fails while others do not.
+ *
+ * @generated from message heddle.v1.Ejection
+ */
+export type Ejection = Message<"heddle.v1.Ejection"> & {
+  /**
+   * Nobody is left out.
+   *
+   * @generated from field: bool off = 1;
+   */
+  off: boolean;
+
+  /**
+   * Ejected after so many failures in a row, from 1 to 1000. Default 5.
+   *
+   * @generated from field: optional int32 consecutive_failures = 2;
+   */
+  consecutiveFailures?: number | undefined;
+
+  /**
+   * Ejected when at least this part of its attempts fails, over 0 to 1. Default 0.5.
+   *
+   * @generated from field: optional double failure_rate = 3;
+   */
+  failureRate?: number | undefined;
+
+  /**
+   * The rate counts from so many attempts in the window, from 1 to 100 000. Default 20.
+   *
+   * @generated from field: optional int32 min_volume = 4;
+   */
+  minVolume?: number | undefined;
+
+  /**
+   * The window, from 1 s to 10 minutes. Default 10 s.
+   *
+   * @generated from field: google.protobuf.Duration window = 5;
+   */
+  window?: Duration | undefined;
+
+  /**
+   * How long the first time; each further time is longer by as much. To 5 minutes. Default 5 s.
+   *
+   * @generated from field: google.protobuf.Duration base_time = 6;
+   */
+  baseTime?: Duration | undefined;
+
+  /**
+   * The longest, to 1 hour. Default 5 minutes.
+   *
+   * @generated from field: google.protobuf.Duration max_time = 7;
+   */
+  maxTime?: Duration | undefined;
+
+  /**
+   * At most so many percent of the endpoints, from 0 to 100. Default 50. One of two may go, the last never does.
+   *
+   * @generated from field: optional int32 max_percent = 8;
+   */
+  maxPercent?: number | undefined;
+};
+
+/**
+ * Describes the message heddle.v1.Ejection.
+ * Use `create(EjectionSchema)` to create a new message.
+ */
+export const EjectionSchema: GenMessage<Ejection> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 9);
+
+/**
+ * Refuses at the server what would not be ready in time, before any work is done on it.
+ *
+ * @generated from message heddle.v1.Admission
+ */
+export type Admission = Message<"heddle.v1.Admission"> & {
+  /**
+   * Everything is taken in.
+   *
+   * @generated from field: bool off = 1;
+   */
+  off: boolean;
+
+  /**
+   * Refuses while the event loop is late by more than this, from 1 ms to 1 minute. Default 1 s.
+   *
+   * @generated from field: google.protobuf.Duration max_event_loop_lag = 2;
+   */
+  maxEventLoopLag?: Duration | undefined;
+
+  /**
+   * Refuses a call whose time is shorter than what this part of the method's recent calls took: from 0 to under 1.
+   * Default 0.5.
+   *
+   * @generated from field: optional double quantile = 3;
+   */
+  quantile?: number | undefined;
+
+  /**
+   * Calls to measure before the first refusal, from 10 to 10 000. Default 100.
+   *
+   * @generated from field: optional int32 min_samples = 4;
+   */
+  minSamples?: number | undefined;
+};
+
+/**
+ * Describes the message heddle.v1.Admission.
+ * Use `create(AdmissionSchema)` to create a new message.
+ */
+export const AdmissionSchema: GenMessage<Admission> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 10);
+
+/**
+ * What answers a call of a method with NO_SIDE_EFFECTS when its service is unavailable, overloaded or too slow.
+ *
+ * @generated from message heddle.v1.Fallback
+ */
+export type Fallback = Message<"heddle.v1.Fallback"> & {
+  /**
+   * One of them.
+   *
+   * @generated from oneof heddle.v1.Fallback.answer
+   */
+  answer: {
+    /**
+     * The last answer to the same request of the same caller, when it is not older than this, to 1 day.
+     *
+     * @generated from field: google.protobuf.Duration cached = 1;
+     */
+    value: Duration;
+    case: "cached";
+  } | {
+    /**
+     * The empty message.
+     *
+     * @generated from field: bool empty = 2;
+     */
+    value: boolean;
+    case: "empty";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message heddle.v1.Fallback.
+ * Use `create(FallbackSchema)` to create a new message.
+ */
+export const FallbackSchema: GenMessage<Fallback> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 11);
 
 /**
  * A circle of people.
@@ -150,6 +700,68 @@ export type Audience = (typeof Audience)[keyof typeof Audience] | UnknownEnum;
  */
 export const AudienceSchema: GenEnum<Audience> = /*@__PURE__*/
   enumDesc(file_heddle_v1_policy, 0);
+
+/**
+ * A way to choose.
+ *
+ * @generated from enum heddle.v1.BalanceAlgorithm
+ */
+export const BalanceAlgorithm = {
+  /**
+   * BALANCE_ALGORITHM_LEAST_REQUESTS.
+   *
+   * @generated from enum value: BALANCE_ALGORITHM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The one of two drawn by chance that has fewer calls of this caller under way, by weight.
+   *
+   * @generated from enum value: BALANCE_ALGORITHM_LEAST_REQUESTS = 1;
+   */
+  LEAST_REQUESTS: 1,
+
+  /**
+   * One after the other.
+   *
+   * @generated from enum value: BALANCE_ALGORITHM_ROUND_ROBIN = 2;
+   */
+  ROUND_ROBIN: 2,
+
+  /**
+   * By chance.
+   *
+   * @generated from enum value: BALANCE_ALGORITHM_RANDOM = 3;
+   */
+  RANDOM: 3,
+
+  /**
+   * In turn, by what the load that they report leaves free.
+   *
+   * @generated from enum value: BALANCE_ALGORITHM_WEIGHTED = 4;
+   */
+  WEIGHTED: 4,
+
+  /**
+   * The same one for the same value of the field affinity.
+   *
+   * @generated from enum value: BALANCE_ALGORITHM_RING_HASH = 5;
+   */
+  RING_HASH: 5,
+} as const;
+
+/**
+ * A way to choose.
+ *
+ * @generated from enum heddle.v1.BalanceAlgorithm
+ */
+export type BalanceAlgorithm = (typeof BalanceAlgorithm)[keyof typeof BalanceAlgorithm] | UnknownEnum;
+
+/**
+ * Describes the enum heddle.v1.BalanceAlgorithm.
+ */
+export const BalanceAlgorithmSchema: GenEnum<BalanceAlgorithm> = /*@__PURE__*/
+  enumDesc(file_heddle_v1_policy, 1);
 
 /**
  * Who may call a method, for how long, and what its transaction may announce.

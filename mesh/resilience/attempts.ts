@@ -1,0 +1,132 @@
+import { Code } from "#gen/google/rpc/code_pb.ts";
+import type { Picked } from "#mesh/balance";
+import type { CallContext } from "./call.ts";
+import type { CallEnd } from "./call-end.ts";
+import type { CallRecord } from "./call-record.ts";
+import { endpointVerdict } from "./code-class.ts";
+import type { AttemptKind } from "./explanation.ts";
+import type { Outcome } from "./outcome.ts";
+import { over } from "./over.ts";
+import { untilAborted } from "./until-aborted.ts";
+
+/** One call while its attempts are made. */
+export interface RunningCall<T> extends CallContext<T> {
+  readonly end: CallEnd;
+  readonly record: CallRecord;
+  readonly tried: Set<string>;
+}
+
+/** An attempt that is about to be made. */
+export interface NextAttempt {
+  readonly number: number;
+  readonly kind: AttemptKind;
+  readonly picked: Picked;
+}
+
+/** How long the attempts of a call may take, and what cuts one short. */
+interface Limits {
+  /** Aborts when the attempt is to end: the call's signal, or one that follows it. */
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/**
+ * Chooses an endpoint that the call has not tried. `distinct`: rather none than one that was tried. The version that the
+ * route asks for counts as long as it has endpoints: a split must not send calls into the void.
+ */
+export function pickEndpoint<T>(
+  { request, guards, world, tried }: RunningCall<T>,
+  distinct: boolean,
+): Picked | undefined {
+  const now = world.now();
+  const ejected = (id: string) => guards.ejection?.isEjected(id, now) ?? false;
+  const wish = { now, tried, ejected, key: request.key, distinct };
+  const version = request.route?.version;
+  const picked = world.pick({ ...wish, version });
+  return picked || version === undefined || distinct ? picked : world.pick(wish);
+}
+
+/**
+ * Makes one attempt, and notes what it says about its endpoint. Ends with the signal even when the transport does not.
+ * Never rejects.
+ */
+export async function makeAttempt<T>(call: RunningCall<T>, next: NextAttempt, limits: Limits): Promise<Outcome<T>> {
+  const { world, record, guards, request, tried } = call;
+  const { picked, number, kind } = next;
+  const { endpoint, panic } = picked;
+  tried.add(endpoint.id);
+  const startedAt = world.now();
+  const deadline = Math.min(request.deadline, startedAt + limits.timeoutMs);
+  // Told before the attempt: what half of the calls took without it.
+  const usualMs = guards.latency.quantile(0.5, 20, startedAt);
+  const outcome = await limited(call, next, { ...limits, deadline });
+  picked.done();
+  const now = world.now();
+  const durationMs = now - startedAt;
+  const ended = outcome ?? call.end.failure() ?? lostFailure;
+  const code = ended.ok ? Code.OK : ended.code;
+  const pushbackMs = ended.ok ? undefined : ended.pushbackMs;
+  const lost = ended === lostFailure;
+  // A time that was cut short is at least a lower bound; left out, it would make the service look fast when it is slow.
+  if (ended.ok || code === Code.DEADLINE_EXCEEDED || (lost && kind === "first")) guards.latency.record(durationMs, now);
+  const givenMs = deadline - startedAt;
+  guards.ejection?.record(endpoint.id, endpointVerdict({ code, pushbackMs, givenMs, usualMs }), now);
+  const { id, address, version, zone } = endpoint;
+  record.addAttempt({
+    number,
+    kind,
+    endpoint: { id, address, version, zone },
+    panic,
+    startedAfterMs: startedAt - record.startedAt,
+    durationMs,
+    code,
+    message: ended.ok ? "" : ended.message,
+    pushbackMs,
+    lost,
+  });
+  return ended;
+}
+
+const lostFailure: Outcome<never> = {
+  ok: false,
+  code: Code.CANCELLED,
+  message: "another attempt was faster",
+  progress: "maybe_processed",
+};
+
+/** Makes an attempt within its time; undefined when it was ended from outside. */
+async function limited<T>(
+  { world }: RunningCall<T>,
+  { picked, number, kind }: NextAttempt,
+  { signal, timeoutMs, deadline }: Limits & { deadline: number },
+): Promise<Outcome<T> | undefined> {
+  const info = { number, kind, deadline };
+  const attempt = async (ownSignal: AbortSignal): Promise<Outcome<T>> => {
+    try {
+      return await world.attempt(picked.endpoint, info, ownSignal);
+    } catch (error) {
+      // A transport answers with an outcome; one that throws has a defect, which the call must survive.
+      return { ok: false, code: Code.INTERNAL, message: "the transport failed", progress: "maybe_processed", error };
+    }
+  };
+  if (!Number.isFinite(timeoutMs)) return untilAborted(attempt(signal), signal);
+
+  const own = new AbortController();
+  const timer = new AbortController();
+  const follow = () => own.abort(signal.reason);
+  signal.addEventListener("abort", follow, { once: true });
+  const timedOut = world.sleep(timeoutMs, timer.signal).then((): Outcome<T> | undefined => {
+    if (timer.signal.aborted) return undefined;
+    own.abort(over);
+    const message = `the attempt took longer than ${timeoutMs} ms`;
+    return { ok: false, code: Code.DEADLINE_EXCEEDED, message, progress: "maybe_processed" };
+  });
+  try {
+    const outcome = await untilAborted(attempt(own.signal), own.signal);
+    if (outcome || signal.aborted) return outcome;
+    return await timedOut;
+  } finally {
+    timer.abort(over);
+    signal.removeEventListener("abort", follow);
+  }
+}

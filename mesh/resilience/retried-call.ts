@@ -1,0 +1,59 @@
+import { Code } from "#gen/google/rpc/code_pb.ts";
+import { makeAttempt, pickEndpoint, type RunningCall } from "./attempts.ts";
+import type { AttemptKind } from "./explanation.ts";
+import type { Failure, Outcome } from "./outcome.ts";
+import { decideRetry } from "./retry.ts";
+
+/** What a call without any endpoint ends with. */
+export function noEndpoint(target: string): Failure {
+  const message = `no endpoint of ${target} is known`;
+  return { ok: false, code: Code.UNAVAILABLE, message, progress: "not_processed" };
+}
+
+/** Makes one attempt after the other until one succeeds or the policy says enough. */
+export async function runRetried<T>(call: RunningCall<T>): Promise<Outcome<T>> {
+  const { policy, record, world, guards, request, end } = call;
+  const timeoutMs = policy.retry?.attemptTimeoutMs ?? Number.POSITIVE_INFINITY;
+  let kind: AttemptKind = "first";
+  let attempts = 0;
+  let transparentUsed = false;
+  for (let number = 1; ; number++) {
+    const picked = pickEndpoint(call, false);
+    if (!picked) {
+      record.stop("no_endpoint");
+      return noEndpoint(request.target);
+    }
+    record.enter("attempts");
+    const outcome = await makeAttempt(call, { number, kind, picked }, { signal: end.signal, timeoutMs });
+    record.enter("backoff");
+    if (outcome.ok) record.stop("answered");
+    if (outcome.ok || ended(call)) return outcome;
+    if (kind !== "transparent") attempts += 1;
+    const now = world.now();
+    const decision = decideRetry({
+      policy: policy.retry,
+      failure: outcome,
+      attempts,
+      transparentUsed,
+      remainingMs: request.deadline - now,
+      now,
+      random: world.random,
+      budget: guards.budget,
+    });
+    if (!decision.again) {
+      record.stop(decision.reason);
+      return outcome;
+    }
+    kind = decision.transparent ? "transparent" : "retry";
+    transparentUsed ||= decision.transparent;
+    if (decision.delayMs > 0) await world.sleep(decision.delayMs, end.signal);
+    const failure = ended(call);
+    if (failure) return failure;
+  }
+}
+
+function ended<T>({ end, record }: RunningCall<T>): Failure | undefined {
+  const failure = end.failure();
+  if (failure) record.stop("ended");
+  return failure;
+}

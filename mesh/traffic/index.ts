@@ -1,0 +1,5 @@
+export { type FaultOptions, injectFault } from "./inject-fault.ts";
+export type { TrafficCall } from "./match.ts";
+export { formatTrafficRules, parseTrafficRules, TrafficRulesError } from "./parse-rules.ts";
+export { routeCall } from "./route-call.ts";
+export { parseSplit, withSplit } from "./split.ts";
