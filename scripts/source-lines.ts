@@ -29,7 +29,9 @@ function pathOf(file: FileDescriptorProto, typeName: string): number[] {
     if (method >= 0) return [fields.services, index, fields.methods, method];
   }
   const message = file.messageType.findIndex(({ name }) => name === local);
-  return message >= 0 ? [fields.messages, message] : [fields.fileOptions];
+  if (message >= 0) return [fields.messages, message];
+  const type = file.enumType.findIndex(({ name }) => name === local);
+  return type >= 0 ? [fields.enums, type] : [fields.fileOptions];
 }
 
 function isAt({ path }: SourceCodeInfo_Location, wanted: readonly number[]): boolean {

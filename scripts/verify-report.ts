@@ -1,4 +1,5 @@
-import type { Finding, Locate, Subject, System, Verdict } from "#mesh/verify";
+import type { Bound, Finding, Locate, Subject, System, Verdict } from "#mesh/verify";
+import { type Comparison, nameOf } from "./verify-against.ts";
 
 /** What a run of the verifier has to say. */
 export interface Report {
@@ -6,8 +7,8 @@ export interface Report {
   /** What concerns no single saga. */
   readonly findings: readonly Finding[];
   readonly verdicts: readonly Verdict[];
-  /** Sagas with old and new contracts side by side. */
-  readonly together: readonly Verdict[];
+  /** The comparison with the contracts of a commit, where one was asked for. */
+  readonly against: Comparison | undefined;
   readonly locate: Locate;
   readonly json: boolean;
 }
@@ -23,23 +24,36 @@ export function printReport(report: Report): void {
     printVerdict(verdict, report.locate);
     if (verdict.verdict === "proven") printProof(verdict);
   }
-  for (const verdict of report.together) {
-    console.log("Old and new contracts side by side, each step taken by either:");
-    printVerdict(verdict, report.locate);
-  }
+  if (report.against) printComparison(report.against, report.locate);
   const events = report.system.contracts.reduce((sum, contract) => sum + contract.events.size, 0);
   if (report.findings.length === 0)
     console.log(`✓ all ${events} events have an announcer, and a consumer or are public`);
 }
+
+function printComparison({ findings, together, order, locate: locateBefore }: Comparison, locate: Locate): void {
+  console.log("Old and new contracts side by side, each step taken by either:");
+  for (const finding of findings) printFinding(finding, finding.before ? locateBefore : locate);
+  for (const verdict of together) printVerdict(verdict, locate);
+  for (const { consumer, announcer, events } of order) {
+    console.log(`  deploy ${consumer} before ${announcer}: ${events.join(", ")} would not reach it otherwise`);
+  }
+  if (findings.length === 0) console.log("✓ what old instances leave behind is taken up");
+}
+
+const mends: Readonly<Record<Bound, string>> = {
+  states: "raise --max-states",
+  time: "raise --max-seconds",
+  "states of one instance": "one instance has more states than the search tells apart; split the saga",
+};
 
 function printVerdict(verdict: Verdict, locate: Locate): void {
   const { name, model, runs, findings } = verdict;
   const sign = { proven: "✓", violated: "✗", "not exhausted": "?" }[verdict.verdict];
   const people = model.participants.map(({ alias }) => alias).join(", ");
   console.log(`${sign} saga ${name} (${people}): ${verdict.verdict}`);
-  for (const { sagas, states, ms, exhausted } of runs) {
-    const bound = exhausted ? "" : ", NOT EXHAUSTED: raise --max-states or --max-seconds";
-    console.log(`  ${sagas} at once: ${states} states in ${(ms / 1000).toFixed(2)} s${bound}`);
+  for (const { sagas, states, ms, bound } of runs) {
+    const stopped = bound ? `, NOT EXHAUSTED: ${mends[bound]}` : "";
+    console.log(`  ${sagas} at once: ${states} states in ${(ms / 1000).toFixed(2)} s${stopped}`);
   }
   for (const finding of findings) printFinding(finding, locate);
 }
@@ -73,36 +87,41 @@ function printFinding({ check, problem, element, mend, story }: Finding, locate:
   console.log(`\n\`\`\`mermaid\n${story.mermaid}\n\`\`\`\n`);
 }
 
-function place(element: Subject, locate: Locate): string {
-  if (element.kind === "file") return locate({ typeName: "", file: element.name });
-  const typeName = element.kind === "rpc" ? `${element.parent.typeName}.${element.name}` : element.typeName;
-  const file = element.kind === "rpc" ? element.parent.file.name : element.file.name;
-  return `${locate({ typeName, file })} ${typeName}`;
+/** Where an element is written, and its full name. */
+export function place(element: Subject, locate: Locate): string {
+  const file =
+    element.kind === "file" ? element.name : element.kind === "rpc" ? element.parent.file.name : element.file.name;
+  const typeName = nameOf(element);
+  return `${locate({ typeName, file })} ${typeName}`.trimEnd();
 }
 
-function toJson({ findings, verdicts, together, locate }: Report) {
-  const plain = ({ element, ...finding }: Finding) => ({ ...finding, at: place(element, locate) });
+function toJson({ findings, verdicts, against, locate }: Report) {
+  const plain = ({ element, before, ...finding }: Finding) => ({
+    ...finding,
+    at: place(element, before && against ? against.locate : locate),
+  });
   return {
-    together: together.map(({ name, verdict, runs, findings: found }) => ({
-      name,
-      verdict,
-      runs,
-      findings: found.map(plain),
-    })),
     findings: findings.map(plain),
     sagas: verdicts.map((verdict) => ({
       name: verdict.name,
       verdict: verdict.verdict,
       runs: verdict.runs,
       findings: verdict.findings.map(plain),
-      deliveries: verdict.deliveries.map(({ consumer, event, critical, problems }) => ({
-        consumer,
-        event,
-        critical,
-        problems,
-      })),
+      deliveries: verdict.deliveries.map(({ trigger: _, ...delivery }) => delivery),
       proven: verdict.verdict === "proven" ? propertiesOf(verdict) : [],
       withoutInbox: verdict.withoutInbox,
     })),
+    ...(against && {
+      against: {
+        findings: against.findings.map(plain),
+        order: against.order,
+        sagas: against.together.map(({ name, verdict, runs, findings: found }) => ({
+          name,
+          verdict,
+          runs,
+          findings: found.map(plain),
+        })),
+      },
+    }),
   };
 }

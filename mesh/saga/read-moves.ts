@@ -14,9 +14,9 @@ export interface RecordedMove {
   /** Full name of the rpc that took the step. */
   readonly rpc: string;
   /** Id of the event that was taken in; left out for a command, a timer or an effect. */
-  readonly eventId?: string;
+  readonly eventId?: string | undefined;
   /** Full name of that event's message. */
-  readonly eventType?: string;
+  readonly eventType?: string | undefined;
   /** Full names of the events that the step announced, in order. */
   readonly announced: readonly string[];
   readonly at: Date;

@@ -13,9 +13,12 @@ export interface Limits {
   readonly maxStates: number;
   /** When to give up, as performance.now() counts, in milliseconds. */
   readonly deadline: number;
-  /** Told now and then how many states were found. */
-  readonly progress?: ((states: number) => void) | undefined;
+  /** Told now and then how many states were found, and how many of them were looked at. */
+  readonly progress?: ((states: number, visited: number) => void) | undefined;
 }
+
+/** What ended a search too early: the limits, or more states of one instance than can be told apart. */
+export type Bound = "states" | "time" | "states of one instance";
 
 /** What is explored. */
 export interface Exploring {
@@ -59,8 +62,8 @@ export interface End {
 export interface Exploration {
   readonly sagas: number;
   readonly states: number;
-  /** Whether every reachable state was seen, or a violation ended the search. */
-  readonly exhausted: boolean;
+  /** What was hit before every reachable state was seen. Undefined when all were, or when a violation ended the search. */
+  readonly bound: Bound | undefined;
   /** Each kind of violation once, nearest first. */
   readonly violations: readonly Violation[];
   /** For a single instance every end once, nearest first. */
@@ -105,19 +108,23 @@ export function explore(exploring: Exploring): Exploration {
   const { sagas, model, limits, violations, nodes } = search;
   const first = Array.from({ length: sagas }, () => instances.initial);
   add(search, { ids: first, counters: model.saga.counters.map(({ initial }) => initial) }, [-1, 0, 0]);
-  let exhausted = true;
+  let bound: Bound | undefined;
   for (let at = 0; at < nodes.length; at++) {
     if (sagas > 1 && violations.size > 0) break;
-    if (at % 4096 === 0) limits.progress?.(nodes.length);
-    const full = nodes.length > limits.maxStates || instances.size > mostInstanceStates;
-    if (full || (at % 256 === 0 && performance.now() > limits.deadline)) {
-      exhausted = false;
-      break;
-    }
+    if (at % 4096 === 0) limits.progress?.(nodes.length, at);
+    bound = boundAt(search, at);
+    if (bound) break;
     expand(search, at);
   }
   const ends = [...search.ends.values()];
-  return { sagas, states: nodes.length, exhausted, violations: [...violations.values()], ends, instances };
+  return { sagas, states: nodes.length, bound, violations: [...violations.values()], ends, instances };
+}
+
+function boundAt({ nodes, instances, limits }: Search, at: number): Bound | undefined {
+  if (nodes.length > limits.maxStates) return "states";
+  if (instances.size > mostInstanceStates) return "states of one instance";
+  // The clock is read now and then only: that costs more than a state.
+  return at % 256 === 0 && performance.now() >= limits.deadline ? "time" : undefined;
 }
 
 function add(search: Search, node: Node, [parent, place, taken]: [number, number, number]): number | undefined {

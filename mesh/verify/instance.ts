@@ -9,8 +9,8 @@ const mostPending = 3;
 export interface World {
   /** Slot of a trigger whose deliveries are all lost for ever. */
   readonly lost?: number | undefined;
-  /** Each delivery may come a second time, as if there were no inbox. */
-  readonly duplicates?: boolean | undefined;
+  /** Deliveries that may come again, as if there were no inbox: those of one slot, or all. */
+  readonly repeated?: number | "all" | undefined;
 }
 
 /** A step of one instance. */
@@ -152,8 +152,8 @@ function fire(context: Context, index: number, trigger: Trigger): Steps {
 }
 
 /** Whether a delivery comes once, or may come again. */
-function repeats({ world }: Context, { internal }: Trigger): boolean[] {
-  return world.duplicates && internal ? [false, true] : [false];
+function repeats({ world: { repeated } }: Context, { internal, slot }: Trigger): boolean[] {
+  return internal && (repeated === "all" || repeated === slot) ? [false, true] : [false];
 }
 
 function quietly(context: Context, index: number, trigger: Trigger): Step[] {

@@ -1,6 +1,7 @@
 import type { End, Exploration } from "./explore.ts";
 import type { Model, ParticipantModel, Trigger } from "./model.ts";
 import { sequenceDiagram } from "./story.ts";
+import type { Delivery } from "./sweep.ts";
 import type { Verdict } from "./verify-saga.ts";
 
 /** Writes the page of a proven saga as Markdown. Throws an Error for one that is not proven. */
@@ -107,6 +108,7 @@ function criticalDeliveries({ deliveries }: Verdict): string[] {
   const row = (consumer: string, event: string, problem: string) => `| ${consumer} | ${event} | ${problem} |`;
   const critical = deliveries.filter((delivery) => delivery.critical);
   const tolerated = deliveries.filter((delivery) => !delivery.critical);
+  const idempotent = deliveries.filter((delivery) => delivery.idempotent);
   return [
     "## Deliveries",
     "Critical: were one of these lost for ever, the saga could not end well. They are marked in the contracts.",
@@ -115,8 +117,11 @@ function criticalDeliveries({ deliveries }: Verdict): string[] {
       "|---|---|---|",
       ...critical.map(({ consumer, event, problems }) => row(consumer, event, problems[0] ?? "")),
     ].join("\n"),
-    `Tolerated, because time or another event ends the saga all the same: ${tolerated
-      .map(({ consumer, event }) => `${consumer} ← ${event}`)
-      .join(", ")}.`,
+    `Tolerated, because time or another event ends the saga all the same: ${listed(tolerated)}.`,
+    `Idempotent by their declaration alone, so that repetitions would do no harm even without the inbox: ${listed(idempotent)}.`,
   ];
+}
+
+function listed(deliveries: readonly Delivery[]): string {
+  return deliveries.map(({ consumer, event }) => `${consumer} ← ${event}`).join(", ") || "none";
 }

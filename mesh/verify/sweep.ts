@@ -13,18 +13,31 @@ export interface Delivery {
   readonly critical: boolean;
   /** What happens when it is lost for ever; empty where the saga ends well all the same. */
   readonly problems: readonly string[];
+  /** Whether it could be taken in any number of times without harm, even if there were no inbox. */
+  readonly idempotent: boolean;
 }
 
-/** Loses each delivery for ever, one after the other, and says what comes of it, and whether everything was seen. */
+/**
+ * Loses each delivery for ever, one after the other, then lets each come again and again, and says what comes of it, and
+ * whether everything was seen.
+ */
 export function sweep(sweeping: { model: Model; judge: Judge; limits: Limits }) {
   const { model } = sweeping;
   const found = model.triggers.flatMap(({ internal, event, participant, slot }, trigger) => {
     if (!internal || !event) return [];
-    const { violations, exhausted } = explore({ ...sweeping, sagas: 1, world: { lost: slot } });
-    const problems = violations.map(({ problem }) => problem);
+    const lost = explore({ ...sweeping, sagas: 1, world: { lost: slot } });
+    const repeated = explore({ ...sweeping, sagas: 1, world: { repeated: slot } });
+    const problems = lost.violations.map(({ problem }) => problem);
     const consumer = aliasOf(model.participants[participant]?.contract.name ?? "");
-    const delivery = { trigger, consumer, event: event.message.name, critical: problems.length > 0, problems };
-    return [{ delivery, exhausted }];
+    const delivery = {
+      trigger,
+      consumer,
+      event: event.message.name,
+      critical: problems.length > 0,
+      problems,
+      idempotent: repeated.violations.length === 0,
+    };
+    return [{ delivery, exhausted: !lost.bound && !repeated.bound }];
   });
   const deliveries: Delivery[] = found.map(({ delivery }) => delivery);
   return { deliveries, exhausted: found.every(({ exhausted }) => exhausted) };

@@ -3,7 +3,7 @@ import type { SagaContract } from "#mesh/contract";
 import { checkModel } from "./check-model.ts";
 import { checkCoverage } from "./coverage.ts";
 import type { System } from "./discover.ts";
-import { type Exploration, explore, type Limits, type Violation } from "./explore.ts";
+import { type Bound, type Exploration, explore, type Limits, type Violation } from "./explore.ts";
 import type { Finding, Subject } from "./finding.ts";
 import { createJudge, type Judge } from "./judge.ts";
 import { buildModel, type Model } from "./model.ts";
@@ -19,8 +19,8 @@ export interface Thoroughness {
   readonly maxStates: number;
   readonly maxSeconds: number;
   readonly locate: Locate;
-  /** Told now and then how far it has come. */
-  readonly progress?: ((sagas: number, states: number) => void) | undefined;
+  /** Told now and then how far it has come: states found with so many instances, and how many were looked at. */
+  readonly progress?: ((sagas: number, states: number, visited: number) => void) | undefined;
 }
 
 /** One run of the search. */
@@ -28,7 +28,8 @@ export interface Run {
   readonly sagas: number;
   readonly states: number;
   readonly ms: number;
-  readonly exhausted: boolean;
+  /** What ended it before every state was seen. Undefined when all were, or when a violation ended it. */
+  readonly bound: Bound | undefined;
 }
 
 /** What is known of a saga after looking at it. */
@@ -53,7 +54,7 @@ export function verifySaga(saga: SagaContract, { contracts }: System, thoroughne
   return judged(model, (judge) => {
     const search = explorations({ model, judge, thoroughness });
     const [alone] = search.found;
-    if (alone?.violations.length !== 0 || !alone.exhausted) return verdictOf(search, declared);
+    if (alone?.violations.length !== 0 || alone.bound) return verdictOf(search, declared);
     // One instance is enough to lose or to repeat a delivery, and little compared with several.
     const exploring = { model, judge, limits: limitsOf(thoroughness) };
     const { deliveries, exhausted } = sweep(exploring);
@@ -111,11 +112,11 @@ function explorations(searching: Searching): Search {
   const found: Exploration[] = [];
   for (let sagas = 1; sagas <= thoroughness.sagas; sagas++) {
     const begin = performance.now();
-    const progress = (states: number) => thoroughness.progress?.(sagas, states);
+    const progress = (states: number, visited: number) => thoroughness.progress?.(sagas, states, visited);
     const run = explore({ model, judge, sagas, world: {}, limits: { ...limits, progress } });
-    runs.push({ sagas, states: run.states, ms: performance.now() - begin, exhausted: run.exhausted });
+    runs.push({ sagas, states: run.states, ms: performance.now() - begin, bound: run.bound });
     found.push(run);
-    if (run.violations.length > 0 || !run.exhausted) break;
+    if (run.violations.length > 0 || run.bound) break;
   }
   return { ...searching, runs, found };
 }
@@ -138,13 +139,13 @@ function verdictOf(
     run.violations.map((violation) => findingOf(violation, run, model, thoroughness.locate)),
   );
   const findings = [...others, ...violated];
-  const complete = exhausted && runs.every((run) => run.exhausted);
+  const complete = exhausted && runs.every(({ bound }) => !bound);
   const verdict = findings.length > 0 ? "violated" : complete ? "proven" : "not exhausted";
   return { name: model.saga.name, model, verdict, runs, findings, alone: found[0], ...swept };
 }
 
 function repeatedly(exploring: { model: Model; judge: Judge; limits: Limits }): string[] {
-  return explore({ ...exploring, sagas: 1, world: { duplicates: true } }).violations.map(({ problem }) => problem);
+  return explore({ ...exploring, sagas: 1, world: { repeated: "all" } }).violations.map(({ problem }) => problem);
 }
 
 function findingOf(violation: Violation, { instances }: Exploration, model: Model, locate: Locate): Finding {

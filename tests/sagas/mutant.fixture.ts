@@ -16,6 +16,7 @@ import {
   type ServiceDescriptorProto,
 } from "@bufbuild/protobuf/wkt";
 import { type Event, event } from "#gen/heddle/v1/event_pb.ts";
+import { type Policy, policy } from "#gen/heddle/v1/policy_pb.ts";
 import {
   type Effect,
   effect,
@@ -53,14 +54,16 @@ export interface Mutable {
 export interface Bounds {
   readonly sagas?: number;
   readonly maxStates?: number;
+  readonly maxSeconds?: number;
 }
 
 /** Changes a copy of the contracts and proves its sagas. Throws a ContractError for what services refuse at start. */
-export function prove(change: (contracts: Mutable) => void, { sagas = 2, maxStates = 200_000 }: Bounds = {}) {
+export function prove(change: (contracts: Mutable) => void, bounds: Bounds = {}) {
   const copy = clone(FileDescriptorSetSchema, image);
   change({ files: copy.file });
   const system = readSystem(createFileRegistry(copy));
-  const options = { sagas, maxStates, maxSeconds: 20, locate: createLocator(copy, "proto") };
+  const locate = createLocator(copy, "proto");
+  const options = { sagas: 2, maxStates: 200_000, maxSeconds: 20, locate, ...bounds };
   const verdicts = system.sagas.map((declared) => verifySaga(declared, system, options));
   return { system, verdicts, findings: [...checkSystem(system), ...verdicts.flatMap(({ findings }) => findings)] };
 }
@@ -135,6 +138,16 @@ export function changeTimer(contracts: Mutable, place: Place, change: (value: Ti
 /** Changes an effect. */
 export function changeEffect(contracts: Mutable, place: Place, change: (value: Effect) => void): void {
   edit(rpc(contracts, place).options, effect, change);
+}
+
+/** Changes a method's policy. */
+export function changePolicy(contracts: Mutable, place: Place, change: (value: Policy) => void): void {
+  edit(rpc(contracts, place).options, policy, change);
+}
+
+/** Removes the services of a file. */
+export function removeService({ files }: Mutable, name: string): void {
+  found(files.find((file) => file.name === name)).service = [];
 }
 
 /** Changes a participant. */

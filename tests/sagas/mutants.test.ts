@@ -1,12 +1,14 @@
 import { create, setExtension } from "@bufbuild/protobuf";
 import { expect, it } from "vitest";
 import { MoveSchema, OnSchema, on, StepClass, TimerSchema } from "#gen/heddle/v1/saga_pb.ts";
+import type { Check, SuccessionCheck } from "#mesh/verify";
 import {
   addTimer,
   changeEffect,
   changeEvent,
   changeOn,
   changeParticipant,
+  changePolicy,
   changeSaga,
   changeTimer,
   judge,
@@ -16,6 +18,7 @@ import {
   remove,
   removeMove,
   removeRpc,
+  removeService,
   rpc,
   withoutTombstone,
 } from "./mutant.fixture.ts";
@@ -364,6 +367,54 @@ const mutants: [title: string, change: (contracts: Mutable) => void, by: "start"
     "proof",
     "step without class",
   ],
+  [
+    "money counts as something to be undone after the decision",
+    (c) => {
+      changeOn(c, taken, ({ moves }) =>
+        Object.assign(move(moves, "AUTHORISED", "CAPTURING"), { class: StepClass.COMPENSATABLE }),
+      );
+      changeOn(c, voided, ({ moves }) =>
+        moves.push(create(MoveSchema, { from: "CAPTURING", to: "VOIDING", class: StepClass.COMPENSATION })),
+      );
+    },
+    "proof",
+    "undone after the pivot: OnOrderConfirmed takes a step that belongs before the decision",
+  ],
+  [
+    "a cancelled order can be cancelled for ever",
+    (c) => changeOn(c, cancel, ({ moves }) => Object.assign(move(moves, "PENDING", "CANCELLED"), { to: "PENDING" })),
+    "proof",
+    "endless announcements: CancelOrder announces without end in PENDING",
+  ],
+  // What cannot come about
+  [
+    "nothing cancels early any more",
+    (c) => {
+      for (const rare of [cancel, deadline, userDeleted]) removeRpc(c, rare);
+    },
+    "proof",
+    "unreachable state: inventory never comes to CANCELLED_EARLY",
+  ],
+  [
+    "a move waits for what never happens",
+    (c) => {
+      for (const rare of [cancel, deadline, userDeleted]) removeRpc(c, rare);
+    },
+    "proof",
+    "move never taken: nothing ever brings about the move from NONE to CANCELLED_EARLY",
+  ],
+  [
+    "nobody announces an event that is consumed",
+    (c) => removeService(c, "platform/identity/v1/identity_service.proto"),
+    "proof",
+    "event without announcer: no contract here announces platform.identity.v1.UserDeleted",
+  ],
+  [
+    "an event that no step and no method announces",
+    (c) => changePolicy(c, ["catalog", "UpdateProduct"], (value) => Object.assign(value, { emits: [] })),
+    "start",
+    "nothing announces this event",
+  ],
   // Counters, rules, critical deliveries
   [
     "a reservation takes nothing",
@@ -431,8 +482,34 @@ it("accepts the contracts as they are", () => {
   expect(judge(() => undefined)).toEqual({ by: "nobody", said: [] });
 });
 
+const caught = new Set<string>();
+
 it.each(mutants)("catches that %s", (_title, change, by, said) => {
   const outcome = judge(change);
+  for (const each of outcome.by === "proof" ? outcome.said : []) caught.add(each.split(":")[0] ?? "");
   expect(outcome.said).toContainEqual(expect.stringContaining(said));
   expect(outcome.by).toBe(by);
+});
+
+/** Every check of a proof. Those that compare two versions of contracts have tests of their own. */
+const checks: Readonly<Record<Exclude<Check, SuccessionCheck>, true>> = {
+  "unspecified reception": true,
+  "illegal resting state": true,
+  "violated rule": true,
+  "endless announcements": true,
+  "undone after the pivot": true,
+  "unreachable state": true,
+  "move never taken": true,
+  "two arbiters": true,
+  pivot: true,
+  "step without class": true,
+  "timer without exit": true,
+  "event without consumer": true,
+  "event without announcer": true,
+  "critical delivery": true,
+  declaration: true,
+};
+
+it("has a mutant for every check", () => {
+  expect(Object.keys(checks).filter((check) => !caught.has(check))).toEqual([]);
 });

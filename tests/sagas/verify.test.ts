@@ -1,26 +1,16 @@
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { asyncApi, sagaPage, verifyTogether } from "#mesh/verify";
 import { changeOn, changeSaga, type Mutable, prove, withoutTombstone } from "./mutant.fixture.ts";
 
 const unchanged = () => undefined;
 
-/** Runs the script and returns its exit code and what it wrote. */
-async function verify(...args: string[]): Promise<{ code: number; stdout: string }> {
-  return promisify(execFile)(process.execPath, ["scripts/verify.ts", ...args]).then(
-    ({ stdout }) => ({ code: 0, stdout }),
-    ({ code, stdout }: { code: number; stdout: string }) => ({ code, stdout }),
-  );
-}
-
 describe("a proof of the shop's sagas", () => {
   it("visits every state of one and of two instances", () => {
     const { findings, verdicts } = prove(unchanged);
     expect(findings).toEqual([]);
     expect(verdicts).toMatchObject([{ name: "checkout", verdict: "proven", runs: [{ sagas: 1 }, { sagas: 2 }] }]);
-    for (const { exhausted, states } of verdicts[0]?.runs ?? []) {
-      expect(exhausted).toBe(true);
+    for (const { bound, states } of verdicts[0]?.runs ?? []) {
+      expect(bound).toBeUndefined();
       expect(states).toBeGreaterThan(50);
     }
   });
@@ -47,9 +37,33 @@ describe("a proof of the shop's sagas", () => {
     expect(withoutInbox).toContain("OrderPlaced reaches inventory in RESERVED, which says nothing about it");
   });
 
-  it("says when the bound was too small to know", () => {
+  it("knows which deliveries need no inbox", () => {
+    const idempotent = (change: (contracts: Mutable) => void) =>
+      (prove(change, { sagas: 1 }).verdicts[0]?.deliveries ?? [])
+        .filter((delivery) => delivery.idempotent)
+        .map(({ consumer, event }) => `${consumer} ${event}`);
+    expect(idempotent(unchanged)).toEqual(["order PaymentDeclined"]);
+    const alsoIgnored = (contracts: Mutable) =>
+      changeOn(contracts, ["order/reactions", "OnPaymentAuthorised"], ({ ignoredIn }) => ignoredIn.push("CONFIRMED"));
+    expect(idempotent(alsoIgnored)).toEqual(["order PaymentAuthorised", "order PaymentDeclined"]);
+  });
+
+  it("says when a bound was too small to know, and which", () => {
     expect(prove(unchanged, { maxStates: 10 }).verdicts).toMatchObject([
-      { verdict: "not exhausted", runs: [{ sagas: 1, exhausted: false }] },
+      { verdict: "not exhausted", findings: [], runs: [{ sagas: 1, bound: "states" }] },
+    ]);
+    expect(prove(unchanged, { maxStates: 1_000 }).verdicts).toMatchObject([
+      {
+        verdict: "not exhausted",
+        findings: [],
+        runs: [
+          { sagas: 1, states: 66 },
+          { sagas: 2, bound: "states" },
+        ],
+      },
+    ]);
+    expect(prove(unchanged, { maxSeconds: 0 }).verdicts).toMatchObject([
+      { verdict: "not exhausted", findings: [], runs: [{ sagas: 1, states: 1, bound: "time" }] },
     ]);
   });
 
@@ -80,20 +94,6 @@ describe("a proof of the shop's sagas", () => {
     expect(verdicts[0]?.runs.map(({ sagas }) => sagas)).toEqual([1, 2]);
     const finding = findings.find(({ problem }) => problem === "OnOrderConfirmed waits for ever");
     expect(finding?.story?.lines).toContainEqual(expect.stringContaining("[2] order: OnPaymentAuthorised"));
-  });
-});
-
-describe("npm run verify", () => {
-  it("ends with 0 and one JSON document for what is proven", async () => {
-    const { code, stdout } = await verify("--json", "--sagas", "1");
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ findings: [], sagas: [{ name: "checkout", verdict: "proven" }] });
-  });
-
-  it("ends with 2 for what it cannot know", async () => {
-    const { code, stdout } = await verify("--max-states", "10");
-    expect(code).toBe(2);
-    expect(stdout).toContain("NOT EXHAUSTED");
   });
 });
 
