@@ -6,7 +6,7 @@ import type { Exchange } from "./exchange.ts";
 /** A contract and who serves it. */
 export interface Upstream {
   readonly service: DescService;
-  /** host:port. */
+  /** Where: see readTarget. */
   readonly address: string;
 }
 
@@ -24,13 +24,13 @@ export interface Upstreams {
 }
 
 /** Opens a channel; `forwardUser` passes the user's Authorization header on. */
-export type OpenChannel = (address: string, forwardUser: boolean) => UpstreamTransport;
+export type OpenChannel = (upstream: Upstream, forwardUser: boolean) => UpstreamTransport;
 
-/** Opens one channel of each kind to each address. */
+/** Opens one channel of each kind to each address, by the policies of the first contract that is served there. */
 export function createUpstreams(list: readonly Upstream[], open: OpenChannel): Upstreams {
-  const addresses = [...new Set(list.map(({ address }) => address))];
-  const forwarding = new Map(addresses.map((address) => [address, open(address, true)]));
-  const own = new Map(addresses.map((address) => [address, open(address, false)]));
+  const first = [...Map.groupBy(list, ({ address }) => address).values()].flatMap(([upstream]) => upstream ?? []);
+  const forwarding = new Map(first.map((upstream) => [upstream.address, open(upstream, true)]));
+  const own = new Map(first.map((upstream) => [upstream.address, open(upstream, false)]));
   const byService = new Map(list.map(({ service, address }) => [service.typeName, forwarding.get(address)]));
   return {
     list,

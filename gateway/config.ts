@@ -1,28 +1,22 @@
-import type { DescService } from "@bufbuild/protobuf";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
-import { readEnvironment, readServiceConfig, variable } from "#mesh/config";
+import { readEnvironment, readServiceConfig, type ServiceConfig, variable } from "#mesh/config";
 
 /** What the gateway's process takes from its environment. Frozen. */
-export interface GatewayConfig {
-  /** Address to listen on. */
-  readonly host: string;
+export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   /** Port to listen on; 0 takes a free one. */
   readonly port: number;
-  /** The secret that all services share. */
-  readonly meshSecret: string;
-  readonly logLevel: string;
-  readonly logFormat: "json" | "pretty";
-  /** Who carries calls to services: the mesh's own client channel, or the client of grpc-js. */
-  readonly channel: "mesh" | "grpc-js";
   /** Origins whose pages may call, "*" for all. */
   readonly corsOrigins: readonly string[];
   /** Largest request body or message, in bytes. */
   readonly maxBodyBytes: number;
   /** How long requests may still run when stopping, in milliseconds. */
   readonly drainTimeoutMs: number;
-  /** host:port of a service, as services read it. */
-  addressOf(service: DescService): string;
 }
+
+/** What the gateway reads as every service does. */
+type CommonSetting =
+  | ("host" | "meshSecret" | "logLevel" | "logFormat")
+  | ("channel" | "localCalls" | "natsUrl" | "self" | "addressOf");
 
 const origin = /^(?:\*|https?:\/\/[^\s/,]+)$/;
 
@@ -45,14 +39,10 @@ const shape = {
 export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
   const read = readEnvironment(shape, env);
   // What all processes of a mesh read alike comes from where they read it.
-  const { host, meshSecret, logLevel, logFormat, channel, addressOf } = readServiceConfig(IdentityService, env);
+  const { host, meshSecret, logLevel, logFormat, ...calls } = readServiceConfig(IdentityService, env);
+  const { channel, localCalls, natsUrl, self, addressOf } = calls;
   return Object.freeze({
-    host,
-    meshSecret,
-    logLevel,
-    logFormat,
-    channel,
-    addressOf,
+    ...{ host, meshSecret, logLevel, logFormat, channel, localCalls, natsUrl, self, addressOf },
     port: read.GATEWAY_PORT,
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,

@@ -3,9 +3,11 @@ import type { Registry } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
 import { readPolicies } from "#mesh/contract";
+import { createRegistryView, type Registry as InstanceRegistry, readTarget } from "#mesh/discovery";
 import { type AccessTokenVerifier, accessTokenVerifier, remoteKeys, serviceIdentity } from "#mesh/identity";
 import { type Program, StartError } from "#mesh/process";
-import { createMeshTransport } from "#mesh/rpc";
+import { createTargetTransport } from "#mesh/rpc";
+import { targetCalls } from "#mesh/service";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import { logWhenOver } from "./access-log.ts";
 import { createGate } from "./authenticate.ts";
@@ -43,7 +45,9 @@ export function gateway(options: GatewayOptions): Program & { readonly url: stri
   const policies = [...readPolicies(services.map(({ service }) => service)).values()];
   const registry = createMessageRegistry(services.map(({ service }) => service));
   const table = createRouteTable(policies, registry);
-  const upstreams = createUpstreams(services, options.open ?? meshChannels(config));
+  const asksRegistry = services.some(({ address }) => readTarget(address)?.kind === "registry");
+  const instances = asksRegistry ? createRegistryView({ natsUrl: config.natsUrl, name: "gateway", log }) : undefined;
+  const upstreams = createUpstreams(services, options.open ?? meshChannels(config, instances?.registry));
   const gate = createGate(options.tokens ?? tokensOf(upstreams));
   const { maxBodyBytes } = config;
   const shared = { gate, upstreams, registry, log };
@@ -60,12 +64,14 @@ export function gateway(options: GatewayOptions): Program & { readonly url: stri
       return http.url;
     },
     async start() {
+      await instances?.view.start();
       await http.start();
       log.info({ url: http.url, routes: table.routes.length }, "listening");
     },
     async stop() {
       await http.stop();
       upstreams.close();
+      await instances?.view.stop();
     },
   };
 }
@@ -112,9 +118,12 @@ function answerOptions(exchange: Exchange, { cors, rpc, table }: ListenerParts):
   return true;
 }
 
-function meshChannels(config: GatewayConfig): OpenChannel {
+/** Channels as the services have them. The broker is only needed where an address asks for its registry. */
+function meshChannels(config: GatewayConfig, registry: InstanceRegistry | undefined): OpenChannel {
   const identity = serviceIdentity("gateway", config.meshSecret);
-  return (address, forwardUser) => createMeshTransport({ address, identity, forwardUser, channel: config.channel });
+  const calls = targetCalls(config, registry);
+  return ({ service, address }, forwardUser) =>
+    createTargetTransport({ ...calls, service, address, identity, forwardUser });
 }
 
 function tokensOf(upstreams: Upstreams): AccessTokenVerifier {

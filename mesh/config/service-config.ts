@@ -37,6 +37,8 @@ export interface ServiceConfig {
   readonly faults?: FaultPlan | undefined;
   /** Who carries calls to neighbours: the mesh's own client channel, or the client of grpc-js. */
   readonly channel: "mesh" | "grpc-js";
+  /** Whether services of the same process call each other without a socket. */
+  readonly localCalls: boolean;
   /**
    * Where a contract is served: <SYSTEM>_<SERVICE>_ADDRESS in one of the forms of readTarget(), else host:port with
    * this machine and the contract's default port. Throws a ConfigurationError when neither says one.
@@ -99,6 +101,9 @@ const common = {
     })
     .describe("where the process fails on purpose, for tests"),
   HEDDLE_CHANNEL: variable.oneOf(["mesh", "grpc-js"], "mesh").describe("who carries calls to neighbours"),
+  HEDDLE_LOCAL_CALLS: variable
+    .flag(true)
+    .describe("whether services of the same process call each other without a socket"),
   HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
 };
 
@@ -138,6 +143,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     reflection: read.HEDDLE_REFLECTION,
     faults,
     channel: read.HEDDLE_CHANNEL,
+    localCalls: read.HEDDLE_LOCAL_CALLS,
     addressOf: (service: DescService) => addressOf(service, env),
   });
 }

@@ -4,7 +4,8 @@ import { createLogger } from "#mesh/telemetry";
 import type { CallRecord } from "./call-record.ts";
 import { EchoErrorReason, EchoService } from "./echo-contract.fixture.ts";
 import { implement, type RpcHandlers } from "./handler.ts";
-import { type ChannelKind, createMeshTransport, type MeshTransportOptions } from "./mesh-transport.ts";
+import { createMeshTransport, type MeshTransportOptions } from "./mesh-transport.ts";
+import type { ChannelKind } from "./open-endpoint.ts";
 import { createRpcServer, type RpcServerOptions } from "./server.ts";
 
 /** The secret that the services of a test share. */

@@ -8,6 +8,13 @@ export {
   type RpcService,
   requireUser,
 } from "./handler.ts";
-export { type ChannelKind, createMeshTransport, type MeshTransportOptions } from "./mesh-transport.ts";
+export {
+  createMeshTransport,
+  createTargetTransport,
+  type MeshTransportOptions,
+  type TargetTransport,
+  type TargetTransportOptions,
+} from "./mesh-transport.ts";
+export type { ChannelKind, EndpointSettings } from "./open-endpoint.ts";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.ts";
 export type { ClosableTransport } from "./transport.ts";

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Channel } from "#mesh/channel";
+import type { EndpointChannel } from "#mesh/target";
 import { LocalCall } from "./local-call.ts";
 import type { ServedMethod } from "./served-method.ts";
 
@@ -46,12 +46,16 @@ export function openLocalServer(
  * `network`. Everything but the socket stays: both sides' interceptors, deadlines, limits, and messages as bytes, so
  * that nothing is shared.
  */
-export function preferLocal(address: string, network: Channel, maxReceiveBytes: number): Channel {
+export function preferLocal(address: string, network: EndpointChannel, maxReceiveBytes: number): EndpointChannel {
   return {
     start(request, listener) {
       const server = servers.get(address);
       return server ? new LocalCall(server, request, { listener, maxReceiveBytes }) : network.start(request, listener);
     },
+    get unreachable() {
+      return !servers.has(address) && network.unreachable;
+    },
+    drain: () => network.drain(),
     close: () => network.close(),
   };
 }

@@ -1,52 +1,58 @@
-import { type Channel, createChannel, createGrpcJsChannel, type SecureOptions } from "#mesh/channel";
-import type { ServiceIdentity } from "#mesh/identity";
-import type { CallRecord } from "./call-record.ts";
-import { preferLocal } from "./local-server.ts";
-import { type ClosableTransport, createTransport } from "./transport.ts";
+import type { DescService } from "@bufbuild/protobuf";
+import type { TrafficRules } from "#gen/heddle/mesh/v1/traffic_pb.ts";
+import { packageName, targetPolicyOf } from "#mesh/contract";
+import type { Discovery } from "#mesh/discovery";
+import type { CallExplanation } from "#mesh/resilience";
+import { type CallerPlace, createTargetChannel, type TargetView } from "#mesh/target";
+import { type EndpointSettings, openEndpoint } from "./open-endpoint.ts";
+import { type ClosableTransport, createTransport, type TransportOptions } from "./transport.ts";
 
 /** Whom a transport calls, and as whom. */
-export interface MeshTransportOptions {
-  /** host:port. */
-  readonly address: string;
-  /** Shows the called service who calls. Left out, the call comes from no service. */
-  readonly identity?: ServiceIdentity;
-  /** Whether the user's token of the call that is being served goes along. Default true. */
-  readonly forwardUser?: boolean;
-  /** Told about each call that has ended. */
-  readonly onCallEnd?: (record: CallRecord) => void;
-  /** Largest message that is received, in bytes. Default 4 MiB. */
-  readonly maxMessageBytes?: number;
-  /** Who carries the calls: the mesh's own channel, which is the default, or grpc-js's client, without TLS and gzip. */
-  readonly channel?: ChannelKind;
-  /** Whether servers of the same process, which allow it too, are called without a socket. Default false. */
-  readonly local?: boolean;
-  /** TLS. Left out, calls travel in the clear. */
-  readonly secure?: SecureOptions;
-  /** Whether requests are compressed with gzip. Default false. Responses may always be. */
-  readonly gzip?: boolean;
-}
-
-/** The implementations of a client channel. */
-export type ChannelKind = "mesh" | "grpc-js";
+export interface MeshTransportOptions extends TransportOptions, EndpointSettings {}
 
 /**
- * Creates the transport of a typed client: `createClient(OrderService, createMeshTransport({ address }))`. It connects
- * with the first call and again when the connection is lost; a call that finds no server ends Unavailable at once.
+ * Creates the transport of a typed client to one address: `createClient(OrderService, createMeshTransport({ address }))`.
+ * It connects with the first call and again when the connection is lost; a call that finds no server ends Unavailable at
+ * once. No policy but the deadline applies: createTargetTransport() has them all.
  * Throws a TypeError for an address that is not of the form host:port, and for TLS or gzip with grpc-js.
  */
 export function createMeshTransport(options: MeshTransportOptions): ClosableTransport {
-  const { address, local, maxMessageBytes = DEFAULT_MAX_BYTES } = options;
-  const network = openChannel(options, maxMessageBytes);
-  return createTransport(local ? preferLocal(address, network, maxMessageBytes) : network, options);
+  return createTransport(openEndpoint(options.address, options), options);
 }
 
-const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+/** Which service a transport calls, and how its instances are found. */
+export interface TargetTransportOptions extends TransportOptions, EndpointSettings {
+  /** The contract by which the calls are made; further contracts of the same process may be called too. */
+  readonly service: DescService;
+  readonly discovery: Discovery;
+  readonly place: CallerPlace;
+  /** The rules of traffic to a target as they are now; undefined for none. */
+  readonly traffic?: (target: string) => TrafficRules | undefined;
+  /** Whether the rules may put faults into calls. Default false. */
+  readonly faultsAllowed?: boolean;
+  /** Told what became of each unary call, and why. */
+  readonly onExplained?: (explanation: CallExplanation, requestId: string) => void;
+}
 
-function openChannel({ address, secure, gzip, channel }: MeshTransportOptions, maxReceiveBytes: number): Channel {
-  if (channel !== "grpc-js") {
-    const optional = { ...(secure && { secure }), ...(gzip && { gzip }) };
-    return createChannel({ addresses: [address], maxReceiveBytes, ...optional });
-  }
-  if (secure || gzip) throw new TypeError("TLS and gzip need the mesh's own channel: leave out channel: grpc-js");
-  return createGrpcJsChannel({ address, maxReceiveBytes });
+/** A transport to all instances of a service. */
+export type TargetTransport = ClosableTransport & { view(): TargetView };
+
+/**
+ * Creates the transport of a typed client to all instances of a service, wherever `address` says they are (see
+ * readTarget): with balancing, retries, hedging, breaker, bulkhead and the rest of what the contract says.
+ * Throws a RangeError for an address that cannot be read, and a ContractError for a service whose policies contradict
+ * themselves.
+ */
+export function createTargetTransport(options: TargetTransportOptions): TargetTransport {
+  const { service, address, discovery, place, traffic, faultsAllowed, onExplained } = options;
+  const target = packageName(service.file)?.service ?? service.typeName;
+  const channel = createTargetChannel({
+    ...{ target, place, policy: targetPolicyOf(service) },
+    watch: (publish) => discovery.watch(target, address, publish),
+    open: (at) => openEndpoint(at, options),
+    ...(traffic && { traffic: () => traffic(target) }),
+    ...(faultsAllowed && { faultsAllowed }),
+    ...(onExplained && { onExplained }),
+  });
+  return { ...createTransport(channel, options), view: () => channel.view() };
 }

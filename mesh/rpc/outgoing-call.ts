@@ -23,6 +23,8 @@ export interface OutgoingCall {
   readonly requestId: string;
   /** The call ends when one of them aborts. */
   readonly signals: readonly AbortSignal[];
+  /** Value by which calls keep to one endpoint. */
+  readonly affinity?: string;
 }
 
 /** What the one who calls asks for. */

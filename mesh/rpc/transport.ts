@@ -10,14 +10,8 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import {
-  type Call,
-  type CallListener,
-  type CallStatus,
-  type Channel,
-  decodeMetadata,
-  type ReceivedMetadata,
-} from "#mesh/channel";
+import { type Call, type CallListener, type CallStatus, decodeMetadata, type ReceivedMetadata } from "#mesh/channel";
+import { affinityOf, type MeshChannel } from "#mesh/target";
 import type { CallRecord } from "./call-record.ts";
 import { readError } from "./error-details.ts";
 import { abortError, type CallerSide, type OutgoingCall, onAbort, prepareCall } from "./outgoing-call.ts";
@@ -35,7 +29,7 @@ export interface TransportOptions extends CallerSide {
 export type ClosableTransport = Transport & { close(): void };
 
 /** Makes the calls of a typed client on a channel. */
-export function createTransport(channel: Channel, options: TransportOptions): ClosableTransport {
+export function createTransport(channel: MeshChannel, options: TransportOptions): ClosableTransport {
   let closed = false;
   const open = (prepared: OutgoingCall) => {
     if (closed) throw new ConnectError(`the client of ${options.address} is closed`, Code.Unavailable);
@@ -44,9 +38,11 @@ export function createTransport(channel: Channel, options: TransportOptions): Cl
   return {
     // biome-ignore lint/complexity/useMaxParams: the shape of Connect's Transport
     async unary(method, signal, timeoutMs, header, input) {
-      const bytes = encode(method.input, input);
+      const message = create(method.input, input);
+      const bytes = toBinary(method.input, message);
+      const affinity = affinityOf(method, message);
       const prepared = await prepareCall(method, { signal, timeoutMs, header }, options);
-      return callOnce(open(prepared), method, bytes);
+      return callOnce(open(affinity === undefined ? prepared : { ...prepared, affinity }), method, bytes);
     },
     // biome-ignore lint/complexity/useMaxParams: the shape of Connect's Transport
     async stream(method, signal, timeoutMs, header, input) {
@@ -63,14 +59,14 @@ export function createTransport(channel: Channel, options: TransportOptions): Cl
 /** A call that was prepared, with what is the same for every kind of call. */
 class OpenCall {
   header: ReceivedMetadata | undefined;
-  readonly #channel: Channel;
+  readonly #channel: MeshChannel;
   readonly #prepared: OutgoingCall;
   readonly #options: TransportOptions;
   readonly #startedAt = performance.now();
   #release = ignore;
 
   /** Throws when one of the call's signals has aborted before. */
-  constructor(channel: Channel, prepared: OutgoingCall, options: TransportOptions) {
+  constructor(channel: MeshChannel, prepared: OutgoingCall, options: TransportOptions) {
     for (const signal of prepared.signals) if (signal.aborted) throw abortError(signal);
     this.#channel = channel;
     this.#prepared = prepared;
@@ -78,11 +74,12 @@ class OpenCall {
   }
 
   start(listener: CallListener, message?: Uint8Array): Call {
-    const { method, deadline, metadata, signals } = this.#prepared;
-    const request = { path: pathOf(method), metadata, deadlineMs: deadline, ...(message && { message }) };
-    const call = this.#channel.start(request, listener);
-    if (signals.length > 0) this.#release = onAbort(signals, (error) => call.cancel(error.code, error.rawMessage));
-    return call;
+    const { method, deadline, metadata, signals, requestId, affinity } = this.#prepared;
+    const call = { path: pathOf(method), metadata, deadlineMs: deadline, method, requestId, affinity };
+    const request = message ? { ...call, message } : call;
+    const started = this.#channel.start(request, listener);
+    if (signals.length > 0) this.#release = onAbort(signals, (error) => started.cancel(error.code, error.rawMessage));
+    return started;
   }
 
   /** To be called once with the status; returns the error that it means, undefined for success. */

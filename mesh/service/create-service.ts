@@ -11,11 +11,12 @@ import { createEvents, type Outbox } from "#mesh/events";
 import { armFaults } from "#mesh/fault";
 import { accessTokenVerifier, type KeySource, remoteKeys, serviceIdentity } from "#mesh/identity";
 import { group, type Part } from "#mesh/process";
-import { createMeshTransport, createRpcServer, type RpcService } from "#mesh/rpc";
+import { createRpcServer, createTargetTransport, type RpcService } from "#mesh/rpc";
 import { createSaga, type Participants, type ReactionHandlers, sagaMigrations } from "#mesh/saga";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import { createChannels } from "./channels.ts";
 import { createServiceRegistry } from "./registration.ts";
+import { targetCalls } from "./target-calls.ts";
 
 /** A running service: one database, one gRPC port, its reactions, timers and effects. */
 export interface Service extends Part {
@@ -73,7 +74,14 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
   if (config.faults) armFaults(config.faults, log);
   const identity = serviceIdentity(contract.name, config.meshSecret);
-  const channels = createChannels((address) => createMeshTransport({ address, identity, channel: config.channel }));
+  const { registry, view, removal, registration } = createServiceRegistry(contract, config, {
+    address: () => server.address,
+    log,
+  });
+  const calls = targetCalls(config, registry);
+  const channels = createChannels((service, address) =>
+    createTargetTransport({ ...calls, service, address, identity }),
+  );
   const database = createDatabase({
     postgresUrl: config.postgresUrl,
     name: databaseName(contract, config),
@@ -88,15 +96,11 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const events = createEvents({ contract, database, natsUrl, stream, critical, receive: saga.receive, log });
   saga.connect(events);
   const client = <S extends DescService>(service: S) =>
-    createClient(service, channels.transport(config.addressOf(service)));
+    createClient(service, channels.transport(service, config.addressOf(service)));
   const { outbox } = events;
   const body = options.build({ database, outbox, participants: saga.participants, log, client });
   if (body.reactions) saga.handle(body.reactions);
   const keys = body.keys ?? remoteKeys(client(JsonWebKeyService));
-  const { registry, view, removal, registration } = createServiceRegistry(contract, config, {
-    address: () => server.address,
-    log,
-  });
   const server = createRpcServer({
     host: config.host,
     port: config.port,
@@ -106,6 +110,7 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
     identity,
     log,
     reflection: config.reflection,
+    local: config.localCalls,
   });
   const leaving: Part = {
     ...registration,

@@ -5,3 +5,4 @@ export {
   type ServiceOptions,
   type ServiceParts,
 } from "./create-service.ts";
+export { type CallSettings, targetCalls } from "./target-calls.ts";

@@ -1,8 +1,7 @@
 import type { ServiceConfig } from "#mesh/config";
 import { type Contract, schemaHash } from "#mesh/contract";
-import { createRegistrar, createRegistry, type Registration, type Registry, registryBucket } from "#mesh/discovery";
-import { maintainConnection, openBucket } from "#mesh/nats";
-import { group, type Part } from "#mesh/process";
+import { createRegistrar, createRegistryView, type Registration, type Registry } from "#mesh/discovery";
+import type { Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 
 /** A service's view of the registry, and its own place in it. */
@@ -22,9 +21,8 @@ export function createServiceRegistry(
   config: ServiceConfig,
   { address, log }: { readonly address: () => string; readonly log: Logger },
 ): ServiceRegistry {
-  const connection = maintainConnection({ url: config.natsUrl, name: `${name} registry`, log });
-  const bucket = openBucket(connection, registryBucket(config.streamReplicas), log);
-  const registry = createRegistry(bucket, log);
+  const { natsUrl, streamReplicas: replicas } = config;
+  const { registry, bucket, view } = createRegistryView({ natsUrl, name, replicas, log });
   const { version, zone, weight } = config.self;
   const hash = schemaHash(services);
   const self = (): Registration => ({
@@ -32,17 +30,7 @@ export function createServiceRegistry(
     address: reachable(config.self.address, address()),
   });
   const registrar = createRegistrar(bucket, self, log);
-  const connected: Part = {
-    name: "connection to the registry",
-    start: () => connection.start(),
-    stop: () => connection.stop(),
-  };
-  return {
-    registry,
-    view: group("registry", [connected, registry]),
-    removal: registrar.removal,
-    registration: registrar,
-  };
+  return { registry, view, removal: registrar.removal, registration: registrar };
 }
 
 /** What the environment says of the address, completed by the port that the server listens on. */

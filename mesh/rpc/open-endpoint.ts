@@ -1,0 +1,53 @@
+import { createChannel, createGrpcJsChannel, type SecureOptions } from "#mesh/channel";
+import type { EndpointChannel } from "#mesh/target";
+import { preferLocal } from "./local-server.ts";
+
+/** How channels to single addresses are made. */
+export interface EndpointSettings {
+  /** Largest message that is received, in bytes. Default 4 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Who carries the calls: the mesh's own channel, which is the default, or grpc-js's client, without TLS and gzip. */
+  readonly channel?: ChannelKind;
+  /** Whether servers of the same process, which allow it too, are called without a socket. Default false. */
+  readonly local?: boolean;
+  /** TLS. Left out, calls travel in the clear. */
+  readonly secure?: SecureOptions;
+  /** Whether requests are compressed with gzip. Default false. Responses may always be. */
+  readonly gzip?: boolean;
+}
+
+/** The implementations of a client channel. */
+export type ChannelKind = "mesh" | "grpc-js";
+
+const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Makes the channel to an address; it connects with its first call. Throws a TypeError for an address that is not of the
+ * form host:port, and for TLS or gzip with grpc-js.
+ */
+export function openEndpoint(address: string, settings: EndpointSettings): EndpointChannel {
+  const { local, maxMessageBytes = DEFAULT_MAX_BYTES } = settings;
+  const network = settings.channel === "grpc-js" ? openGrpcJs(address, settings) : openOwn(address, settings);
+  return local ? preferLocal(address, network, maxMessageBytes) : network;
+}
+
+function openOwn(address: string, { secure, gzip, maxMessageBytes = DEFAULT_MAX_BYTES }: EndpointSettings) {
+  const optional = { ...(secure && { secure }), ...(gzip && { gzip }) };
+  const channel = createChannel({ addresses: [address], maxReceiveBytes: maxMessageBytes, ...optional });
+  return {
+    ...channel,
+    get unreachable() {
+      return channel.endpoints.every(({ state }) => state === "backoff");
+    },
+    drain() {
+      for (const endpoint of channel.endpoints) endpoint.drain();
+    },
+  };
+}
+
+function openGrpcJs(address: string, { secure, gzip, maxMessageBytes = DEFAULT_MAX_BYTES }: EndpointSettings) {
+  if (secure || gzip) throw new TypeError("TLS and gzip need the mesh's own channel: leave out channel: grpc-js");
+  const channel = createGrpcJsChannel({ address, maxReceiveBytes: maxMessageBytes });
+  // grpc-js lets calls under way end when a channel is closed, and does not say how its connections are.
+  return { ...channel, unreachable: false, drain: () => channel.close() };
+}
