@@ -38,6 +38,10 @@ const handlers: EchoHandlers = {
   signedIn: async (_, { caller }) => ({ text: caller.user?.id ?? "" }),
   adminOnly: async () => ({ text: "admin" }),
   orderOnly: async (_, { caller }) => ({ text: caller.service ?? "" }),
+  inTurn: async ({ text }) => ({ text }),
+  sticky: async ({ text }) => ({ text }),
+  cached: async ({ text }) => ({ text }),
+  hedged: async ({ text }) => ({ text }),
   adminOrOrder: async () => ({ text: "either" }),
 };
 
