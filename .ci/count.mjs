@@ -1,12 +1,16 @@
-// Prints "N passed, N failed" from vitest's JSON report. Ends with code 1 when a test failed or none ran.
-import { readFileSync } from "node:fs";
+// Prints "N passed, N failed" over all of vitest's JSON reports in a folder. Ends with code 1 when a test failed or a
+// run had none.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
-const text = readFileSync(process.argv[2], "utf8");
-const report = text ? JSON.parse(text) : { numPassedTests: 0, numFailedTests: 0, testResults: [] };
+const [folder] = process.argv.slice(2);
+const reports = readdirSync(folder).map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")));
+const sum = (count) => reports.reduce((total, report) => total + count(report), 0);
 // A file that could not even be loaded has no tests that could fail.
-const brokenFiles = report.testResults.filter(
-  ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
-);
-const failed = report.numFailedTests + brokenFiles.length;
-process.stdout.write(`${report.numPassedTests} passed, ${failed} failed\n`);
-process.exitCode = failed > 0 || report.numPassedTests === 0 ? 1 : 0;
+const brokenFiles = ({ testResults }) =>
+  testResults.filter(({ status, assertionResults }) => status === "failed" && assertionResults.length === 0).length;
+const passed = sum((report) => report.numPassedTests);
+const failed = sum((report) => report.numFailedTests + brokenFiles(report));
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+const complete = reports.length > 0 && reports.every((report) => report.numPassedTests > 0);
+process.exitCode = failed > 0 || !complete ? 1 : 0;

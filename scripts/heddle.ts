@@ -2,12 +2,14 @@
 import { ConnectError } from "@connectrpc/connect";
 import { Command, InvalidArgumentError } from "commander";
 import { ConfigurationError } from "#mesh/config";
+import { listBacklogs } from "./heddle/backlog.ts";
 import { CommandFault } from "./heddle/command-fault.ts";
 import { actOnLetters, listLetters, showLetter } from "./heddle/dead-letters.ts";
 import { type Mesh, openMesh } from "./heddle/mesh.ts";
 import { outboxStatus } from "./heddle/outbox.ts";
 import { listSagas, showSaga, whySaga } from "./heddle/sagas.ts";
 import { listServices, watchServices } from "./heddle/services.ts";
+import { tailEvents } from "./heddle/tail.ts";
 
 const program = new Command("heddle").description("Looks into a running shop for whoever is on call.");
 
@@ -21,6 +23,17 @@ function date(text: string): Date {
   const parsed = new Date(text);
   if (Number.isNaN(parsed.getTime())) throw new InvalidArgumentError("write a time such as 2026-01-31T12:00:00Z");
   return parsed;
+}
+
+function place(text: string): number | Date {
+  return /^\d{1,15}$/.test(text) ? Number(text) : date(text);
+}
+
+/** Aborts at the first Ctrl-C; a second one ends the process at once. */
+function untilInterrupted(): AbortSignal {
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => interrupted.abort());
+  return interrupted.signal;
 }
 
 function wholeNumber(text: string): number {
@@ -94,16 +107,29 @@ services
   .description("the same again after each change")
   .action(() => onMesh(watchServices));
 
-const outbox = (name: string, description: string) =>
-  program
-    .command(name)
-    .description(description)
-    .command(name === "outbox" ? "status" : "backlog")
-    .description("what waits to be published, for every service")
-    .option("--json", "print JSON")
-    .action((options) => onMesh((mesh) => outboxStatus(mesh, options)));
-outbox("outbox", "events on their way out");
-outbox("events", "events between services");
+program
+  .command("outbox")
+  .description("events on their way out")
+  .command("status")
+  .description("what waits to be published, for every service")
+  .option("--json", "print JSON")
+  .action((options) => onMesh((mesh) => outboxStatus(mesh, options)));
+
+const events = program.command("events").description("events between services");
+events
+  .command("tail")
+  .description("events as they are published, until Ctrl-C")
+  .option("--service <name>", "of this service only, such as shop.order")
+  .option("--type <name>", "full name of the event's message")
+  .option("--key <key>", "key of the aggregate, such as an order's id")
+  .option("--from <place>", "begin at this position in the stream, or at this time", place)
+  .option("--json", "print JSON, one object a line")
+  .action((options) => onMesh((mesh) => tailEvents(mesh, options, untilInterrupted())));
+events
+  .command("backlog")
+  .description("how far each service is behind each one whose events it takes in")
+  .option("--json", "print JSON")
+  .action((options) => onMesh((mesh) => listBacklogs(mesh, options)));
 
 try {
   await program.parseAsync();

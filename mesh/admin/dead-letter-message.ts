@@ -1,4 +1,4 @@
-import { type DescMessage, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import type { DescMessage, MessageInitShape } from "@bufbuild/protobuf";
 import type {
   DeadLetterGroupSchema,
   DeadLetterSchema,
@@ -6,7 +6,8 @@ import type {
 } from "#gen/heddle/admin/v1/admin_service_pb.ts";
 import type { Contract } from "#mesh/contract";
 import type { AuditEntry, DeadLetterDetail, DeadLetterGroup, DeadLetterSummary } from "#mesh/events";
-import { parseTraceparent, redact } from "#mesh/telemetry";
+import { parseTraceparent } from "#mesh/telemetry";
+import { payloadJson } from "./payload-json.ts";
 import { firstLine, timestampOf } from "./times.ts";
 
 type Letter = Omit<DeadLetterSummary, "audit">;
@@ -37,24 +38,13 @@ export function detailMessage(
     stack: letter.error,
     headers: letter.headers,
     traceId: parseTraceparent(letter.headers.traceparent)?.traceId ?? "",
-    payloadJson: payloadJson(letter, contract),
+    payloadJson: payloadJson(descOf(letter, contract), letter.payload),
     audit: letter.audit.map(auditMessage),
   };
 }
 
-/** Only what a descriptor explains is shown: bytes that cannot be read might hold anything. */
-function payloadJson({ type, payload }: DeadLetterDetail, { reactions }: Contract): string {
-  const desc = reactions?.events.find(({ event }) => event.message.typeName === type)?.event.message;
-  return desc ? readable(desc, payload) : "";
-}
-
-function readable(desc: DescMessage, payload: Uint8Array): string {
-  try {
-    return JSON.stringify(redact(desc, fromBinary(desc, payload)));
-  } catch {
-    // An event that is no message of its type: the error of the letter says so.
-    return "";
-  }
+function descOf({ type }: DeadLetterDetail, { reactions }: Contract): DescMessage | undefined {
+  return reactions?.events.find(({ event }) => event.message.typeName === type)?.event.message;
 }
 
 function auditMessage({ action, who, why, at }: AuditEntry) {

@@ -69,7 +69,7 @@ async function meant(deadLetters: DeadLetters | undefined, { ids, filter }: ActR
 
 async function dryRun(deadLetters: DeadLetters | undefined, id: number): Promise<Outcome> {
   const letter = await deadLetters?.show(id);
-  return { outcome: letter?.state === "open" ? "would be done" : "not open" };
+  return { outcome: letter?.state === "open" || letter?.state === "retrying" ? "would be done" : "not open" };
 }
 
 function filterOf(filter: DeadLetterFilter | undefined) {

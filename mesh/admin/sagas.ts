@@ -9,9 +9,10 @@ import type {
   ParticipantSchema,
 } from "#gen/heddle/admin/v1/admin_service_pb.ts";
 import type { Contract } from "#mesh/contract";
-import { participant } from "#mesh/saga";
+import { participant, readMoves } from "#mesh/saga";
 import { letterMessage } from "./dead-letter-message.ts";
 import type { AdminOptions } from "./handlers.ts";
+import { moveMessage } from "./move-message.ts";
 import { formatPageToken, parsePageToken } from "./page-token.ts";
 import { timestampOf } from "./times.ts";
 import { openEffects, parkedEvents, timers } from "./waiting.ts";
@@ -61,6 +62,7 @@ export async function getSaga(
     effects: await openEffects(orm, instance),
     parked,
     deadLetters: letters.map(letterMessage),
+    moves: (await readMoves(database, key)).map(moveMessage),
   };
 }
 
@@ -71,6 +73,8 @@ function conditions(request: ListSagasRequest, contract: Contract): SQL[] {
   return [
     ...(saga === "" ? [] : [eq(participant.saga, saga)]),
     ...(state === "" ? [] : [eq(participant.state, state)]),
+    ...(openOnly || (state !== "" && !final.includes(state)) ? [eq(participant.open, true)] : []),
+    // Instances that ended before this was kept with them count as open in the database.
     ...(openOnly && final.length > 0 ? [notInArray(participant.state, [...final])] : []),
     ...(olderThan ? [sql`${participant.updatedAt} <= now() - ${durationMs(olderThan)} * interval '1 ms'`] : []),
     ...(after ? [sql`(${participant.saga}, ${participant.key}) > (${after[0]}, ${after[1]})`] : []),

@@ -109,6 +109,8 @@ export interface EventReactionContract {
   readonly fanOut: boolean;
   /** The saga cannot end well without this delivery: it is never set aside silently. */
   readonly critical: boolean;
+  /** The events of one key are taken in in the order in which they were announced. */
+  readonly ordered: boolean;
   /** Fields of the result that hold events: members of its oneof, and lists. */
   readonly results: readonly ResultField[];
 }

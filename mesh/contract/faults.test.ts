@@ -114,6 +114,11 @@ const faulty: [title: string, change: (files: Files) => void, fault: string][] =
     "a command can neither be parked nor fan out",
   ],
   [
+    "a command that is to come in order",
+    ({ service }) => changeOn(service, "CancelOrder", (value) => Object.assign(value, { ordered: true })),
+    "nor is it a critical or ordered delivery",
+  ],
+  [
     "an unknown state, with the one that was meant",
     ({ reactions }) => changeOn(reactions, "OnStockRejected", (value) => value.ignoredIn.push("CONFIRMD")),
     `${rejected}there is no state "CONFIRMD". Mend: name a state of shop.order.v1.OrderStatus without prefix; did you mean "CONFIRMED"?.`,

@@ -56,10 +56,10 @@ function readCommand(
     faults.add(method, `this service takes no part in saga "${option.saga}"`, "name the saga of its participant");
     return undefined;
   }
-  if (option.parkedIn.length > 0 || option.fanOut || option.critical) {
+  if (option.parkedIn.length > 0 || option.fanOut || option.critical || option.ordered) {
     faults.add(
       method,
-      "a command can neither be parked nor fan out, nor is it a critical delivery",
+      "a command can neither be parked nor fan out, nor is it a critical or ordered delivery",
       "use moves and ignored_in",
     );
   }

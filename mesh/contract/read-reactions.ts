@@ -80,7 +80,8 @@ function readEventReaction(method: DescMethod, around: Surroundings): EventReact
   if (option.critical && states.moves.length === 0) {
     around.faults.add(method, "a delivery that moves nothing is not critical", "drop critical");
   }
-  return { method, event, ...states, fanOut: option.fanOut, critical: option.critical, results };
+  const { fanOut, critical, ordered } = option;
+  return { method, event, ...states, fanOut, critical, ordered, results };
 }
 
 function readTimer(method: DescMethod, around: Surroundings): TimerContract | undefined {

@@ -82,6 +82,16 @@ export interface StreamTail {
   readonly messages: number;
 }
 
+/** Numbers of messages that a consumer has not ended yet. */
+export interface Backlog {
+  /** Never delivered. */
+  readonly undelivered: number;
+  /** Delivered and not ended. */
+  readonly unacknowledged: number;
+  /** Those of them that were delivered more than once. */
+  readonly redelivered: number;
+}
+
 /**
  * The broker, as far as events need it. start() returns whether or not it is reachable; it is looked for until
  * stop(). Every operation throws BrokerFault, "away" while there is no connection.
@@ -111,8 +121,8 @@ export interface Broker extends Part {
    */
   ensureConsumer(consumer: ConsumerSpec): Promise<string>;
   consume(stream: string, durable: string, maxMessages: number): Promise<Consumption>;
-  /** Number of messages of a consumer that were never delivered. */
-  backlog(stream: string, durable: string): Promise<number>;
+  /** How far a consumer is behind its stream. */
+  backlog(stream: string, durable: string): Promise<Backlog>;
   /** Tells other replicas of a service that its outbox has grown. May get lost. */
   wake(service: string): void;
   /** Calls back when another replica says so. */

@@ -26,7 +26,7 @@ function silentBroker(backlog: number) {
     eventIdAt: async () => undefined,
     rewindConsumers: async () => [],
     ensureConsumer: async () => "durable",
-    backlog: async () => backlog,
+    backlog: async () => ({ undelivered: backlog, unacknowledged: 0, redelivered: 0 }),
     wake: () => undefined,
     onWake: () => undefined,
   };
@@ -35,7 +35,7 @@ function silentBroker(backlog: number) {
 
 const start = (broker: Broker) =>
   runConsumer({
-    ...{ broker, spec: consumerSpec("c.d", "a.b", []), maxMessages: 4, log: silentLogger() },
+    ...{ broker, spec: consumerSpec("c.d", "a.b", { subjectPrefixes: [] }), maxMessages: 4, log: silentLogger() },
     handle: async () => undefined,
   });
 

@@ -1,7 +1,14 @@
 import { setTimeout } from "node:timers/promises";
 import type { Logger } from "#mesh/telemetry";
 import { createActiveMessages } from "./active-messages.ts";
-import { type Broker, BrokerFault, type ConsumerSpec, type Consumption, type IncomingMessage } from "./broker.ts";
+import {
+  type Backlog,
+  type Broker,
+  BrokerFault,
+  type ConsumerSpec,
+  type Consumption,
+  type IncomingMessage,
+} from "./broker.ts";
 
 /** One durable consumer of one stream. */
 export interface ConsumerOptions {
@@ -18,6 +25,8 @@ export interface ConsumerOptions {
 export interface Consumer {
   /** Whether messages are being pulled. */
   readonly consuming: boolean;
+  /** How far it is behind; undefined while nothing is pulled or the broker gives no answer. */
+  backlog(): Promise<Backlog | undefined>;
   /** Asks for no more and waits until all that were received have ended. */
   stop(): Promise<void>;
 }
@@ -37,13 +46,13 @@ export function runConsumer({ broker, spec, maxMessages, handle, log }: Consumer
   const stopping = new AbortController();
   const active = createActiveMessages(maxMessages);
   const heartbeat = setInterval(active.working, spec.ackWaitMs / workingsPerAckWait);
-  let consumption: Consumption | undefined;
+  let consumption: { readonly durable: string } | undefined;
   let lastMessageAt = 0;
 
   async function consumeUntilGone(): Promise<void> {
     const durable = await broker.ensureConsumer(spec);
     const current = await broker.consume(spec.stream, durable, maxMessages);
-    consumption = current;
+    consumption = { durable };
     stopping.signal.addEventListener("abort", current.stop, { once: true });
     if (stopping.signal.aborted) {
       current.stop();
@@ -73,9 +82,9 @@ export function runConsumer({ broker, spec, maxMessages, handle, log }: Consumer
     if (!broker.connected || active.size > 0 || Date.now() - lastMessageAt < silenceMs) {
       return;
     }
-    const backlog = await broker.backlog(spec.stream, durable).catch(() => 0);
-    if (backlog > 0) {
-      log.warn({ ...about, backlog }, "a consumer has fallen silent, starting it anew");
+    const backlog = await broker.backlog(spec.stream, durable).catch(() => undefined);
+    if (backlog !== undefined && backlog.undelivered > 0) {
+      log.warn({ ...about, backlog: backlog.undelivered }, "a consumer has fallen silent, starting it anew");
       current.stop();
     }
   }
@@ -99,6 +108,9 @@ export function runConsumer({ broker, spec, maxMessages, handle, log }: Consumer
   return {
     get consuming() {
       return consumption !== undefined && broker.connected;
+    },
+    async backlog() {
+      return consumption && (await broker.backlog(spec.stream, consumption.durable).catch(() => undefined));
     },
     async stop() {
       stopping.abort();

@@ -1,16 +1,18 @@
-import type { Contract, EventContract } from "#mesh/contract";
+import type { Contract, EventReactionContract } from "#mesh/contract";
 import type { Part } from "#mesh/process";
-import type { Broker, IncomingMessage } from "./broker.ts";
+import type { Backlog, Broker, IncomingMessage } from "./broker.ts";
 import { type Consumer, runConsumer } from "./consumer.ts";
 import { buryUnreadable, handleMessage, readMessage } from "./handle-message.ts";
 import type { KeyedQueue } from "./keyed-queue.ts";
 import type { Reception } from "./reception.ts";
 import { consumerSpec } from "./stream-names.ts";
 
-/** The consumers of a service: one for each service whose events it reacts to. */
+/** The consumers of a service: one for each service whose events it reacts to, and another for those in order. */
 export interface Consumers extends Part {
   /** Services whose events cannot be consumed at the moment. */
   readonly waitingFor: readonly string[];
+  /** How far the service is behind each producer; undefined where nothing is pulled at the moment. */
+  backlogs(): Promise<ReadonlyMap<string, Backlog | undefined>>;
 }
 
 /** What the consumers need. */
@@ -33,12 +35,11 @@ const giveBackDelayMs = 100;
 /** Creates the consumers that the reactions of a contract ask for. start() does not wait for streams to appear. */
 export function createConsumers(options: ConsumersOptions): Consumers {
   const { contract, broker, reception, queue, maxMessages } = options;
-  const events = (contract.reactions?.events ?? []).map(({ event }) => event);
-  const wanted = new Set(events.map(({ message }) => message.typeName));
-  const consumers = new Map<string, Consumer>();
+  const reactions = contract.reactions?.events ?? [];
+  const consumers: { readonly producer: string; readonly consumer: Consumer }[] = [];
   let stopping = false;
 
-  async function handle(message: IncomingMessage): Promise<void> {
+  async function handle(wanted: ReadonlySet<string>, message: IncomingMessage): Promise<void> {
     const delivery = readMessage(message);
     if (delivery instanceof Error) {
       return await buryUnreadable(reception, message, delivery);
@@ -52,25 +53,50 @@ export function createConsumers(options: ConsumersOptions): Consumers {
     });
   }
 
-  function consume(producer: string, ofProducer: readonly EventContract[]): Consumer {
-    const prefixes = new Set(ofProducer.map(({ subjectPrefix }) => subjectPrefix));
-    const spec = consumerSpec(contract.name, producer, [...prefixes]);
-    return runConsumer({ broker, spec, maxMessages, handle, log: reception.log });
+  function consume(producer: string, ofProducer: readonly EventReactionContract[], ordered: boolean): void {
+    const prefixes = new Set(ofProducer.map(({ event }) => event.subjectPrefix));
+    const spec = consumerSpec(contract.name, producer, { subjectPrefixes: [...prefixes], ordered });
+    const wanted = new Set(ofProducer.map(({ event }) => event.message.typeName));
+    const own = (message: IncomingMessage) => handle(wanted, message);
+    consumers.push({ producer, consumer: runConsumer({ broker, spec, maxMessages, handle: own, log: reception.log }) });
   }
 
   return {
     name: "consumers",
     get waitingFor() {
-      return [...consumers].filter(([, { consuming }]) => !consuming).map(([producer]) => producer);
+      return [...new Set(consumers.filter(({ consumer }) => !consumer.consuming).map(({ producer }) => producer))];
+    },
+    async backlogs() {
+      const read = consumers.map(async ({ producer, consumer }) => ({ producer, backlog: await consumer.backlog() }));
+      const byProducer = Map.groupBy(await Promise.all(read), ({ producer }) => producer);
+      return new Map(
+        [...byProducer].map(([producer, lanes]) => [producer, total(lanes.map(({ backlog }) => backlog))]),
+      );
     },
     async start() {
-      for (const [producer, ofProducer] of Map.groupBy(events, ({ service }) => service)) {
-        consumers.set(producer, consume(producer, ofProducer));
+      for (const [producer, ofProducer] of Map.groupBy(reactions, ({ event }) => event.service)) {
+        for (const [ordered, lane] of Map.groupBy(ofProducer, (reaction) => reaction.ordered)) {
+          consume(producer, lane, ordered);
+        }
       }
     },
     async stop() {
       stopping = true;
-      await Promise.all([...consumers.values()].map((consumer) => consumer.stop()));
+      await Promise.all(consumers.map(({ consumer }) => consumer.stop()));
     },
   };
+}
+
+/** What all lanes of a producer have left; undefined where one of them is not known. */
+function total(backlogs: readonly (Backlog | undefined)[]): Backlog | undefined {
+  return backlogs.reduce((sum, lane) => {
+    return (
+      sum &&
+      lane && {
+        undelivered: sum.undelivered + lane.undelivered,
+        unacknowledged: sum.unacknowledged + lane.unacknowledged,
+        redelivered: sum.redelivered + lane.redelivered,
+      }
+    );
+  });
 }

@@ -2,6 +2,7 @@ import type { Contract } from "#mesh/contract";
 import type { Database, Transaction } from "#mesh/db";
 import { group, type Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
+import { type EventsBacklog, readBacklogs } from "./backlogs.ts";
 import { createConsumers } from "./consumers.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
 import type { Receive } from "./delivery.ts";
@@ -59,6 +60,8 @@ export interface Events extends Part {
   release(tx: Transaction, keys: readonly string[]): Promise<void>;
   /** What this service could not take in; undefined where it takes nothing in. */
   readonly deadLetters: DeadLetters | undefined;
+  /** How far this service is behind each service whose events it takes in. */
+  backlogs(): Promise<EventsBacklog[]>;
   /** For readiness: a service that is not connected still serves. */
   status(): EventsStatus;
 }
@@ -85,6 +88,7 @@ export function createEvents(options: EventsOptions): Events {
     name: "events",
     outbox: createOutbox({ contract, kick: relay.kick }),
     deadLetters: taking?.deadLetters,
+    backlogs: async () => (taking ? await readBacklogs(contract, database, await taking.backlogs()) : []),
     release: (tx, keys) => releaseParked(tx, keys, () => taking?.kick()),
     status: () => ({
       connected: broker.connected,
@@ -100,10 +104,13 @@ export function createEvents(options: EventsOptions): Events {
 function createTaking(options: EventsOptions, receive: Receive, broker: ReturnType<typeof natsBroker>) {
   const { contract, database, log, maxDeliveries = 8, critical = new Set<string>() } = options;
   const aborting = new AbortController();
+  const reactions = (contract.reactions?.events ?? []).filter((reaction) => reaction.ordered);
+  const ordered = new Set(reactions.map(({ event }) => event.message.typeName));
   const reception: Reception = {
     consumer: contract.name,
     ...{ database, receive, log, maxDeliveries },
     isCritical: typeof critical === "function" ? critical : (type) => critical.has(type),
+    isOrdered: (type) => ordered.has(type),
     signal: aborting.signal,
   };
   const places = Math.max(1, database.poolSize - otherConnections);
@@ -118,6 +125,7 @@ function createTaking(options: EventsOptions, receive: Receive, broker: ReturnTy
     kick: parkedWorker.kick,
     deadLetters: createDeadLetters({ reception, kick: parkedWorker.kick }),
     waitingFor: () => consumers.waitingFor,
+    backlogs: () => consumers.backlogs(),
   };
 }
 

@@ -22,23 +22,48 @@ export interface DeadLetter {
 
 /** Stores an event with all that a replay needs, and returns the letter's id: the stream may forget the event. */
 export async function insertDeadLetter(tx: Transaction, letter: DeadLetter): Promise<string> {
+  return String(await storeLetter(tx, letter, "open"));
+}
+
+/**
+ * Records an event that fails and is tried again. Returns nothing when somebody has ended it meanwhile: a failure that
+ * is told late must not bring it back.
+ */
+export async function recordRetrying(tx: Transaction, letter: DeadLetter): Promise<string | undefined> {
+  return await storeLetter(tx, letter, "retrying");
+}
+
+/** Ends the record of an event that went through in the end. */
+export async function recordRecovery(tx: Transaction, eventId: string, consumer: string): Promise<void> {
+  await tx.execute(sql`
+    update heddle.dead_letter set state = 'recovered'
+    where event_id = ${eventId} and consumer = ${consumer} and state = 'retrying'
+  `);
+}
+
+async function storeLetter(
+  tx: Transaction,
+  letter: DeadLetter,
+  state: "open" | "retrying",
+): Promise<string | undefined> {
   const { consumer, delivery, stream, sequence, error } = letter;
   const message = errorText(error);
   const [row] = await tx.execute(sql`
-    insert into heddle.dead_letter (
+    insert into heddle.dead_letter as known (
       event_id, consumer, key, type, subject, stream, stream_seq, headers, payload, deliveries, error, error_hash,
-      first_seen
+      first_seen, state
     ) values (
       ${delivery.eventId}, ${consumer}, ${delivery.key}, ${delivery.type}, ${delivery.subject}, ${stream},
       ${sequence ?? null}, ${JSON.stringify(delivery.headers)}::jsonb, ${Buffer.from(delivery.payload)},
-      ${delivery.deliveries}, ${message}, ${errorHash(message)}, ${delivery.time.toISOString()}
+      ${delivery.deliveries}, ${message}, ${errorHash(message)}, ${delivery.time.toISOString()}, ${state}
     )
     on conflict (event_id, consumer) do update set
-      state = 'open', error = excluded.error, error_hash = excluded.error_hash, last_seen = now(),
-      deliveries = heddle.dead_letter.deliveries + excluded.deliveries
+      state = excluded.state, error = excluded.error, error_hash = excluded.error_hash, last_seen = now(),
+      deliveries = excluded.deliveries + case when known.state = 'retrying' then 0 else known.deliveries end
+    where excluded.state = 'open' or known.state in ('retrying', 'recovered')
     returning id
   `);
-  return String(row?.id);
+  return row && String(row.id);
 }
 
 /**

@@ -178,7 +178,8 @@ test("a critical event is never given up", async () => {
   await orders.announce(placed("o1"));
   await status(service, "done", 1);
   expect(attempts).toBe(4);
-  expect(await count(service, "dead_letter")).toBe(0);
+  expect(await lettersOf(service).list()).toEqual([]);
+  expect(await lettersOf(service).list({ state: "recovered" })).toMatchObject([{ key: "o1", deliveries: 3 }]);
 });
 
 test("a critical event that was parked is never given up either", async () => {
@@ -199,5 +200,127 @@ test("a critical event that was parked is never given up either", async () => {
   await status(service, "parked", 1);
   await service.database.transaction((tx) => service.events.release(tx, ["o1"]));
   await status(service, "done", 1);
-  expect(await count(service, "dead_letter")).toBe(0);
+  expect(await lettersOf(service).list()).toEqual([]);
+  expect(await lettersOf(service).list({ state: "recovered" })).toMatchObject([{ key: "o1", deliveries: 1 }]);
+});
+
+/** A service to which OrderPlaced is critical, and which can never take in the one of o1. */
+async function stuckService(world: TestWorld) {
+  const orders = await world.orders();
+  const attempts: string[] = [];
+  const bad = new Set(["o1 Placed"]);
+  const service = await world.inventory(
+    async (delivery) => {
+      attempts.push(name(delivery));
+      if (bad.has(name(delivery))) {
+        throw new PermanentError(`wrong for ever: ${delivery.eventId}`);
+      }
+      return "done";
+    },
+    { critical: new Set(["shop.order.v1.OrderPlaced"]) },
+  );
+  await orders.announce(placed("o1"));
+  await waitFor(async () => expect(await lettersOf(service).list()).toHaveLength(1));
+  return { orders, service, attempts, bad, letters: lettersOf(service), id: await onlyLetter(service) };
+}
+
+/** Waits until the broker has nothing left to deliver, so that nothing is tried again. */
+async function settled(world: TestWorld) {
+  const broker = await world.broker();
+  await waitFor(async () => {
+    const backlog = await broker.backlog("EVT_SHOP_ORDER", await world.durableOf("EVT_SHOP_ORDER"));
+    expect(backlog).toEqual({ undelivered: 0, unacknowledged: 0, redelivered: 0 });
+  });
+}
+
+test("a critical event that cannot be taken in is on record while it is tried, and holds up no other", async () => {
+  await using world = await testWorld();
+  const { orders, service, letters, id } = await stuckService(world);
+  expect(await letters.show(id)).toMatchObject({
+    ...{ state: "retrying", key: "o1", type: "shop.order.v1.OrderPlaced", audit: [] },
+    error: expect.stringContaining("wrong for ever"),
+  });
+  expect(await letters.groups()).toMatchObject([{ count: 1 }]);
+  await orders.announce(confirmed("o1"));
+  await status(service, "done", 1);
+  await waitFor(async () => expect((await letters.show(id))?.deliveries).toBeGreaterThan(1));
+  expect(await count(service, "inbox", hasStatus("dead"))).toBe(0);
+});
+
+test("a critical event ends when somebody discards it, with the reason, and is not tried again", async () => {
+  await using world = await testWorld();
+  const { service, attempts, letters, id } = await stuckService(world);
+  expect(await letters.discard(id, act)).toBe(true);
+  await settled(world);
+  const sofar = attempts.length;
+  expect(await letters.show(id)).toMatchObject({ state: "discarded", audit: [{ action: "discarded", ...act }] });
+  expect(await letters.list()).toEqual([]);
+  expect(await letters.discard(id, act)).toBe(false);
+  await world.stop(service);
+  expect(attempts).toHaveLength(sofar);
+});
+
+test("a critical event that is discarded while its handler runs is not brought back by the failure", async () => {
+  await using world = await testWorld();
+  const orders = await world.orders();
+  const [running, fail] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let attempts = 0;
+  const service = await world.inventory(
+    async () => {
+      attempts++;
+      if (attempts === 2) {
+        running.resolve();
+        await fail.promise;
+      }
+      throw new PermanentError("wrong for ever");
+    },
+    { critical: new Set(["shop.order.v1.OrderPlaced"]) },
+  );
+  await orders.announce(placed("o1"));
+  await running.promise;
+  const discarded = lettersOf(service).discard(await onlyLetter(service), act);
+  fail.resolve();
+  expect(await discarded).toBe(true);
+  await settled(world);
+  expect(attempts).toBe(2);
+  expect(await lettersOf(service).list()).toEqual([]);
+});
+
+test("a critical event that is replayed once its handler is mended takes effect once", async () => {
+  await using world = await testWorld();
+  const { attempts, bad, letters, id, service } = await stuckService(world);
+  expect(await letters.replay(id, act)).toMatchObject({ outcome: "failed" });
+  expect(await letters.show(id)).toMatchObject({ state: "retrying" });
+  attempts.length = 0;
+  bad.clear();
+  const outcomes = await Promise.all([letters.replay(id, act), letters.replay(id, act)]);
+  await settled(world);
+  // It may also have gone through by itself a moment before.
+  expect(outcomes.filter(({ outcome }) => outcome === "done").length).toBeLessThan(2);
+  expect(attempts).toEqual(["o1 Placed"]);
+  expect(await letters.list()).toEqual([]);
+  expect(await count(service, "inbox", hasStatus("done"))).toBe(1);
+});
+
+test("a critical event that was parked can be discarded too", async () => {
+  await using world = await testWorld();
+  const orders = await world.orders();
+  let attempts = 0;
+  const service = await world.inventory(
+    async () => {
+      attempts++;
+      if (attempts === 1) {
+        return "parked";
+      }
+      throw new PermanentError("wrong for ever");
+    },
+    { critical: new Set(["shop.order.v1.OrderPlaced"]) },
+  );
+  await orders.announce(placed("o1"));
+  await status(service, "parked", 1);
+  await service.database.transaction((tx) => service.events.release(tx, ["o1"]));
+  await waitFor(async () => expect(await lettersOf(service).list()).toMatchObject([{ state: "retrying" }]));
+  expect(await lettersOf(service).discard(await onlyLetter(service), act)).toBe(true);
+  expect(await count(service, "parked")).toBe(0);
+  await status(service, "dead", 1);
 });

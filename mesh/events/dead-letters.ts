@@ -1,4 +1,4 @@
-import { and, count, desc, eq, getTableColumns, gte, max, min, type SQL } from "drizzle-orm";
+import { and, count, desc, eq, getTableColumns, gte, inArray, max, min, type SQL } from "drizzle-orm";
 import { discard, type ReplayOptions, type ReplayOutcome, replay } from "./replay.ts";
 import { deadLetter, deadLetterAudit } from "./tables.ts";
 
@@ -12,8 +12,8 @@ export interface Act {
 
 /** Which dead letters are meant: those that meet everything given. */
 export interface DeadLetterFilter {
-  /** Default "open". */
-  readonly state?: "open" | "replayed" | "discarded";
+  /** Left out: those that somebody has to look after, open or retrying. */
+  readonly state?: "open" | "retrying" | "recovered" | "replayed" | "discarded";
   /** Full name of the event's message. */
   readonly type?: string;
   readonly key?: string;
@@ -45,7 +45,10 @@ export interface DeadLetterGroup {
   readonly lastSeen: Date;
 }
 
-/** The events that a service gave up, for whoever is on call. Ids are those of this service's letters. */
+/**
+ * The events that a service gave up, and the critical ones that it never gives up but cannot take in, for whoever is on
+ * call. Ids are those of this service's letters.
+ */
 export interface DeadLetters {
   /** Last seen first. */
   list(filter?: DeadLetterFilter): Promise<DeadLetterSummary[]>;
@@ -54,10 +57,14 @@ export interface DeadLetters {
   show(id: number): Promise<DeadLetterDetail | undefined>;
   /**
    * Runs the handler of this service again, with the same event id and for this service alone. When it succeeds, what
-   * waited behind the letter follows in order; when it fails, the letter stays, with the new error.
+   * waited behind the letter follows in order; when it fails, the letter stays, with the new error. An event that is
+   * tried again anyway is tried at once.
    */
   replay(id: number, act: Act): Promise<ReplayOutcome>;
-  /** Gives the event up for good and lets what waited behind it go on. Returns false when the letter is not open. */
+  /**
+   * Gives the event up for good and lets what waited behind it go on. The only way in which a critical event ends without
+   * being taken in. Returns false when the letter is neither open nor retrying.
+   */
   discard(id: number, act: Act): Promise<boolean>;
   /** What was done last, of all letters. Newest first, at most `limit` (default 100). */
   audit(limit?: number): Promise<AuditEntry[]>;
@@ -118,9 +125,9 @@ export function createDeadLetters(options: ReplayOptions): DeadLetters {
   };
 }
 
-function conditions({ state = "open", type, key, eventId, errorHash, since }: DeadLetterFilter): SQL[] {
+function conditions({ state, type, key, eventId, errorHash, since }: DeadLetterFilter): SQL[] {
   return [
-    eq(deadLetter.state, state),
+    state === undefined ? inArray(deadLetter.state, ["open", "retrying"]) : eq(deadLetter.state, state),
     ...(type === undefined ? [] : [eq(deadLetter.type, type)]),
     ...(key === undefined ? [] : [eq(deadLetter.key, key)]),
     ...(eventId === undefined ? [] : [eq(deadLetter.eventId, eventId)]),

@@ -4,8 +4,10 @@ import { isUnavailable } from "#mesh/db";
 import { faultPoint } from "#mesh/fault";
 import type { IncomingMessage } from "./broker.ts";
 import { readDelivery } from "./cloud-events.ts";
-import { type DeadLetter, tellCritical } from "./dead-letter.ts";
+import { type DeadLetter, errorText, recordRetrying, tellCritical } from "./dead-letter.ts";
 import { type Delivery, PermanentError } from "./delivery.ts";
+import { enterInbox } from "./inbox.ts";
+import { parkHeld } from "./parked.ts";
 import { buryNew, type Reception, takeIn } from "./reception.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 
@@ -30,11 +32,15 @@ export async function handleMessage(reception: Reception, message: IncomingMessa
     log.debug({ eventId, type, key, outcome }, "took an event in");
   } catch (error) {
     const isFinal = error instanceof PermanentError || (deliveries >= maxDeliveries && !isUnavailable(error));
-    if (isFinal && isCritical(type)) {
-      return message.retry(tellCritical(log, delivery, error));
+    if (isFinal && !isCritical(type)) {
+      return await bury(reception, message, { ...letterOf(reception, message, delivery), error });
+    }
+    if (reception.isOrdered(type) && !isUnavailable(error)) {
+      return await hold(reception, message, { delivery, error, isFinal });
     }
     if (isFinal) {
-      return await bury(reception, message, { ...letterOf(reception, message, delivery), error });
+      await noteCritical(reception, { ...letterOf(reception, message, delivery), error });
+      return message.retry(tellCritical(log, delivery, error));
     }
     const delayMs = retryDelayMs(deliveries);
     message.retry(delayMs);
@@ -64,6 +70,43 @@ export function readMessage(message: IncomingMessage): Delivery | PermanentError
     return readDelivery({ subject, headers, payload, deliveries });
   } catch (error) {
     return error instanceof PermanentError ? error : new PermanentError(String(error), { cause: error });
+  }
+}
+
+interface Failure {
+  readonly delivery: Delivery;
+  readonly error: unknown;
+  /** Whether it will hardly do better the next time. */
+  readonly isFinal: boolean;
+}
+
+/** Tries an ordered event again from the database, where the later ones of its key find it and wait behind it. */
+async function hold(reception: Reception, message: IncomingMessage, failure: Failure): Promise<void> {
+  const { log, consumer, database } = reception;
+  const { delivery, error, isFinal } = failure;
+  const { eventId, type, key, deliveries } = delivery;
+  const delayMs = isFinal ? tellCritical(log, delivery, error) : retryDelayMs(deliveries);
+  const letter = { ...letterOf(reception, message, delivery), error };
+  try {
+    await database.transaction(async (tx) => {
+      if (!(await enterInbox(tx, eventId, consumer, "parked"))) return;
+      const id = await recordRetrying(tx, letter);
+      if (id !== undefined) await parkHeld(tx, { consumer, delivery, letter: id, delayMs, error: errorText(error) });
+    });
+    message.ack();
+    log.warn({ eventId, type, key, deliveries, delayMs, err: error }, "an ordered event failed and holds up its key");
+  } catch (fault) {
+    message.retry(delayMs);
+    log.warn({ eventId, type, key, err: fault }, "could not hold an ordered event, trying again");
+  }
+}
+
+/** Puts a critical event that fails on record, for whoever is on call; it is tried again in any case. */
+async function noteCritical({ database, log }: Reception, letter: DeadLetter): Promise<void> {
+  try {
+    await database.transaction((tx) => recordRetrying(tx, letter));
+  } catch (error) {
+    log.warn({ eventId: letter.delivery.eventId, err: error }, "could not record that a critical event fails");
   }
 }
 

@@ -11,7 +11,7 @@ export async function enterInbox(
   tx: Transaction,
   eventId: string,
   consumer: string,
-  status: "done" | "dead",
+  status: "done" | "parked" | "dead",
 ): Promise<boolean> {
   const entered = await tx.execute(sql`
     insert into heddle.inbox (event_id, consumer, status) values (${eventId}, ${consumer}, ${status})
@@ -21,15 +21,18 @@ export async function enterInbox(
   return entered.length > 0;
 }
 
-/**
- * Records a delivered event as taken in, and asks in the same round trip whether an earlier event of its producer and
- * key is a dead letter or waits behind one.
- */
-export async function enterDelivered(
-  tx: Transaction,
-  delivery: Delivery,
-  consumer: string,
-): Promise<{ entered: boolean; blocked: boolean }> {
+/** What the inbox knows of a delivered event. */
+export interface Entry {
+  /** False when it was taken in before. */
+  readonly entered: boolean;
+  /** Whether an earlier event of its producer and key is a dead letter or waits behind one. */
+  readonly blocked: boolean;
+  /** Whether it is on record as one that fails and is tried again. */
+  readonly retrying: boolean;
+}
+
+/** Records a delivered event as taken in, and asks what stands against it in the same round trip. */
+export async function enterDelivered(tx: Transaction, delivery: Delivery, consumer: string): Promise<Entry> {
   const isLane = sql`consumer = ${consumer} and stream = ${streamOf(delivery)} and key = ${delivery.key}`;
   const [row] = await tx.execute(sql`
     with entered as (
@@ -38,10 +41,14 @@ export async function enterDelivered(
       returning 1
     )
     select exists (select from entered) as entered,
+      exists (
+        select from heddle.dead_letter
+        where event_id = ${delivery.eventId} and consumer = ${consumer} and state = 'retrying'
+      ) as retrying,
       exists (select from heddle.dead_letter where ${isLane} and state = 'open')
         or exists (select from heddle.parked where ${isLane} and blocked_by is not null) as blocked
   `);
-  return { entered: row?.entered === true, blocked: row?.blocked === true };
+  return { entered: row?.entered === true, blocked: row?.blocked === true, retrying: row?.retrying === true };
 }
 
 /** Changes what became of an event, from now on: the inbox keeps it as long as one that was just received. */

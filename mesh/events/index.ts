@@ -1,3 +1,4 @@
+export type { EventsBacklog } from "./backlogs.ts";
 export { type Cause, currentCause, runCausedBy } from "./cause.ts";
 export { createEvents, type Events, type EventsOptions, type EventsStatus } from "./create-events.ts";
 export type {

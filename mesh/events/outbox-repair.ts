@@ -10,6 +10,8 @@ export interface RecordedEvent {
 export interface OutboxRecord {
   /** The last event at or below a position. */
   lastUpTo(sequence: number): Promise<RecordedEvent | undefined>;
+  /** Positions of published events from one on, in order; some hundreds of them, none where there are no more. */
+  positionsFrom(sequence: number): Promise<number[]>;
   /** Lets the events behind a position be published again, and returns their number. */
   unpublishAfter(sequence: number): Promise<number>;
   /** Lets the events at these positions be published again, and returns their number. */
@@ -18,6 +20,9 @@ export interface OutboxRecord {
   knownCreation(stream: string): Promise<string | undefined>;
   rememberCreation(stream: string, created: string): Promise<void>;
 }
+
+/** Most positions read at once: as many questions to the broker are then under way. */
+const pageSize = 200;
 
 /** Reads and mends the outbox through one lane; the stream keeps events for `maxAgeMs`. */
 export function createOutboxRecord(lane: Lane, maxAgeMs: number): OutboxRecord {
@@ -44,6 +49,14 @@ export function createOutboxRecord(lane: Lane, maxAgeMs: number): OutboxRecord {
         [sequence, maxAgeS],
       );
       return row && { eventId: String(row.event_id), sequence: Number(row.stream_seq) };
+    },
+    async positionsFrom(sequence) {
+      const rows = await lane.query(
+        `select stream_seq from heddle.outbox where stream_seq >= $1::bigint and ${kept}
+        order by stream_seq limit ${pageSize}`,
+        [sequence, maxAgeS],
+      );
+      return rows.map((row) => Number(row.stream_seq));
     },
     unpublishAfter: (sequence) => unpublish("stream_seq > $1::bigint", sequence),
     unpublishAt: (sequences) => unpublish("stream_seq = any($1::bigint[])", sequences),

@@ -1,8 +1,9 @@
+import { afterCommit } from "#mesh/db";
 import { faultPoint } from "#mesh/fault";
 import type { Part } from "#mesh/process";
 import { blockTail } from "./blocked-tail.ts";
 import { readDelivery } from "./cloud-events.ts";
-import { errorText, insertDeadLetter, tellCritical } from "./dead-letter.ts";
+import { errorText, insertDeadLetter, recordRecovery, recordRetrying, tellCritical } from "./dead-letter.ts";
 import { type Delivery, PermanentError } from "./delivery.ts";
 import { setInboxStatus } from "./inbox.ts";
 import { claimParked, deleteParked, type ParkedEvent, parkAgain, parkFailed } from "./parked.ts";
@@ -87,6 +88,9 @@ async function tryNext(reception: Reception): Promise<boolean> {
         await deleteParked(tx, event.id);
         await setInboxStatus(tx, delivery.eventId, consumer, "done");
       }
+      if (event.failures > 0) {
+        await recordRecovery(tx, delivery.eventId, consumer);
+      }
     });
     if (claimed !== undefined) {
       await faultPoint("parked.committed");
@@ -109,29 +113,39 @@ async function noteFailure(
   const { consumer, database, log, maxDeliveries } = reception;
   const failures = event.failures + 1;
   const { eventId, type, key } = delivery;
-  const isFinal = error instanceof PermanentError || failures >= maxDeliveries;
-  if (isFinal && reception.isCritical(type)) {
-    const delayMs = tellCritical(log, { ...delivery, deliveries: failures }, error);
-    await database.transaction((tx) => parkFailed(tx, event.id, delayMs, errorText(error)));
-    return;
-  }
-  if (!isFinal) {
-    const delayMs = retryDelayMs(failures);
-    await database.transaction((tx) => parkFailed(tx, event.id, delayMs, errorText(error)));
-    log.warn({ eventId, type, key, failures, delayMs, err: error }, "could not take a parked event in, trying again");
-    return;
-  }
   const letter = {
     ...{ consumer, delivery: { ...delivery, deliveries: failures }, error },
     ...{ stream: streamOf(delivery), sequence: undefined },
   };
+  const isFinal = error instanceof PermanentError || failures >= maxDeliveries;
+  if (isFinal && reception.isCritical(type)) {
+    const delayMs = tellCritical(log, letter.delivery, error);
+    await database.transaction(async (tx) => {
+      if (await parkFailed(tx, event.id, delayMs, errorText(error))) {
+        await recordRetrying(tx, letter);
+      }
+    });
+    return;
+  }
+  if (!isFinal) {
+    const delayMs = retryDelayMs(failures);
+    await database.transaction(async (tx) => {
+      const kept = await parkFailed(tx, event.id, delayMs, errorText(error));
+      if (kept && reception.isOrdered(type)) {
+        await recordRetrying(tx, letter);
+      }
+    });
+    log.warn({ eventId, type, key, failures, delayMs, err: error }, "could not take a parked event in, trying again");
+    return;
+  }
   await database.transaction(async (tx) => {
     // First, since it waits for whoever is about to park an event behind this one.
-    await deleteParked(tx, event.id);
-    await blockTail(tx, letter, await insertDeadLetter(tx, letter));
-    await setInboxStatus(tx, eventId, consumer, "dead");
+    if (await deleteParked(tx, event.id)) {
+      await blockTail(tx, letter, await insertDeadLetter(tx, letter));
+      await setInboxStatus(tx, eventId, consumer, "dead");
+      afterCommit(tx, () => logDeadLetter(log, letter));
+    }
   });
-  logDeadLetter(log, letter);
 }
 
 function readParked({ subject, headers, payload, attempts }: ParkedEvent): Delivery {

@@ -31,6 +31,32 @@ export async function park(tx: Transaction, consumer: string, delivery: Delivery
   `);
 }
 
+/** An ordered event whose handler failed. */
+export interface HeldEvent {
+  readonly consumer: string;
+  readonly delivery: Delivery;
+  /** Id of the record of its failure, behind which the later events of its key wait. */
+  readonly letter: string;
+  readonly delayMs: number;
+  readonly error: string;
+}
+
+/** Keeps an ordered event that failed at the head of its key's tail, to be tried again after `delayMs`. */
+export async function parkHeld(
+  tx: Transaction,
+  { consumer, delivery, letter, delayMs, error }: HeldEvent,
+): Promise<void> {
+  const { eventId, key, type, subject, headers, payload } = delivery;
+  await tx.execute(sql`
+    insert into heddle.parked (
+      event_id, consumer, key, type, subject, headers, payload, stream, blocked_by, due_at, failures, error
+    ) values (
+      ${eventId}, ${consumer}, ${key}, ${type}, ${subject}, ${JSON.stringify(headers)}::jsonb,
+      ${Buffer.from(payload)}, ${streamOf(delivery)}, ${letter}, ${dueIn(delayMs)}, 1, ${error}
+    )
+  `);
+}
+
 /**
  * Makes the parked events of these keys due, in the transaction that moves their saga on, and calls `kick` after it.
  *
@@ -80,9 +106,18 @@ function isTailOf(earlier: string, later: string) {
   );
 }
 
-/** Ends an event's wait. */
-export async function deleteParked(tx: Transaction, id: string): Promise<void> {
-  await tx.execute(sql`delete from heddle.parked where id = ${id}`);
+/** Ends an event's wait. Returns false when somebody has ended it before. */
+export async function deleteParked(tx: Transaction, id: string): Promise<boolean> {
+  const deleted = await tx.execute(sql`delete from heddle.parked where id = ${id} returning 1`);
+  return deleted.length > 0;
+}
+
+/** Ends the wait of an event, wherever it is found. Returns false when it does not wait. */
+export async function takeFromParked(tx: Transaction, eventId: string, consumer: string): Promise<boolean> {
+  const taken = await tx.execute(
+    sql`delete from heddle.parked where event_id = ${eventId} and consumer = ${consumer} returning 1`,
+  );
+  return taken.length > 0;
 }
 
 /** Keeps an event that was tried too early waiting. */
@@ -93,11 +128,13 @@ export async function parkAgain(tx: Transaction, { id, attempts }: ParkedEvent):
   `);
 }
 
-/** Keeps an event whose handler failed waiting. */
-export async function parkFailed(tx: Transaction, id: string, delayMs: number, error: string): Promise<void> {
-  await tx.execute(sql`
+/** Keeps an event whose handler failed waiting. Returns false when somebody has ended its wait meanwhile. */
+export async function parkFailed(tx: Transaction, id: string, delayMs: number, error: string): Promise<boolean> {
+  const kept = await tx.execute(sql`
     update heddle.parked set failures = failures + 1, due_at = ${dueIn(delayMs)}, error = ${error} where id = ${id}
+    returning 1
   `);
+  return kept.length > 0;
 }
 
 function dueIn(ms: number) {

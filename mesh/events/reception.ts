@@ -4,7 +4,7 @@ import { runInScope } from "#mesh/scope";
 import { childTrace, type Logger } from "#mesh/telemetry";
 import { parkBehindDeadLetter } from "./blocked-tail.ts";
 import { runCausedBy } from "./cause.ts";
-import { type DeadLetter, insertDeadLetter } from "./dead-letter.ts";
+import { type DeadLetter, insertDeadLetter, recordRecovery } from "./dead-letter.ts";
 import { type Delivery, PermanentError, type Receive } from "./delivery.ts";
 import { enterDelivered, enterInbox, setInboxStatus } from "./inbox.ts";
 import { park } from "./parked.ts";
@@ -21,6 +21,8 @@ export interface Reception {
   readonly maxDeliveries: number;
   /** Types of events that never become dead letters: they are tried for ever. */
   readonly isCritical: (type: string) => boolean;
+  /** Types of events that wait for those before them of the same producer and key, also while those fail. */
+  readonly isOrdered: (type: string) => boolean;
   readonly log: Logger;
 }
 
@@ -28,7 +30,7 @@ export interface Reception {
 export async function takeIn(reception: Reception, delivery: Delivery): Promise<"done" | "parked" | "duplicate"> {
   const { consumer, database } = reception;
   return await database.transaction(async (tx) => {
-    const { entered, blocked } = await enterDelivered(tx, delivery, consumer);
+    const { entered, blocked, retrying } = await enterDelivered(tx, delivery, consumer);
     if (!entered) {
       return "duplicate";
     }
@@ -44,6 +46,9 @@ export async function takeIn(reception: Reception, delivery: Delivery): Promise<
     if (outcome === "parked") {
       await park(tx, consumer, delivery);
       await setInboxStatus(tx, delivery.eventId, consumer, "parked");
+    }
+    if (retrying) {
+      await recordRecovery(tx, delivery.eventId, consumer);
     }
     return outcome;
   });

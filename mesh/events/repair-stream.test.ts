@@ -1,7 +1,9 @@
-import { cp, rm } from "node:fs/promises";
+import { cp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { expect, test, vi } from "vitest";
+import { OrderPlacedSchema } from "#gen/shop/order/v1/order_events_pb.ts";
+import { event } from "./event.ts";
 import { addStreamLike, consumersOf, deleteMessage, deleteStream } from "./nats/streams.fixture.ts";
 import {
   cancelled,
@@ -141,6 +143,29 @@ test("messages that are lost from the middle of a stream are published again", a
   const inventory = await world.inventory(receive);
   await allDone(inventory, 7);
   expect(taken().toSorted()).toEqual([...keys("a", 6), "b1"]);
+});
+
+test("messages that a damaged store has lost are published again, whether or not the broker names them", async () => {
+  await using world = await testWorld();
+  const { keys: taken, receive } = recorder();
+  // Small enough for a store of small files, 32 KiB each: about eight of these messages.
+  const orders = await world.orders({ stream: { maxBytes: 100_000 } });
+  const ids = keys("a", 20);
+  for (const orderId of ids) {
+    await orders.announce(event(OrderPlacedSchema, { orderId, paymentMethod: "x".repeat(3_000) }));
+  }
+  await allPublished(orders, 20);
+  const messages = join(world.nats.storeFolder, "$G", "streams", stream, "msgs");
+  await whileStopped(world, async () => {
+    for (const file of await readdir(messages)) {
+      if (/^2\./.test(file)) await rm(join(messages, file));
+    }
+  });
+  await announce(orders, ["b1"]);
+  const inventory = await world.inventory(receive);
+  await allDone(inventory, 21);
+  expect(taken().toSorted()).toEqual([...ids, "b1"].toSorted());
+  expect(await count(orders, "outbox", sql`republished > 0`)).toBeGreaterThan(1);
 });
 
 test("a stream that is right stays as it is", async () => {

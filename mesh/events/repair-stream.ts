@@ -93,14 +93,32 @@ async function findLastMatch({ broker, name, tail, record }: Compared): Promise<
   }
 }
 
-async function unpublishMissing({ broker, name, tail, record, log }: Compared): Promise<number> {
+async function unpublishMissing(compared: Compared): Promise<number> {
+  const { broker, name, tail, record, log } = compared;
   const { firstSequence, lastSequence, messages } = tail;
-  if (messages === 0 || messages === lastSequence - firstSequence + 1) {
+  const holes = lastSequence - firstSequence + 1 - messages;
+  if (messages === 0 || holes === 0) {
     return 0;
   }
-  const missing = await broker.missingSequences(name);
-  if (missing.length < lastSequence - firstSequence + 1 - messages) {
-    log.error({ stream: name, ...tail }, 'the stream has holes that it does not name: run "nats stream info" on it');
+  const named = new Set(await broker.missingSequences(name));
+  if (named.size >= holes) {
+    return await record.unpublishAt([...named].filter((sequence) => sequence >= firstSequence));
   }
-  return await record.unpublishAt(missing.filter((sequence) => sequence >= firstSequence));
+  log.warn({ stream: name, ...tail }, "the stream has holes that it does not name: looking for them one by one");
+  return await record.unpublishAt(await emptyPositions(compared));
+}
+
+/**
+ * Positions that hold nothing though the outbox has published to them. One question for each event: needed only where
+ * a file of the store is gone and the server is too old to say what was in it (before 2.10).
+ */
+async function emptyPositions({ broker, name, tail, record }: Compared): Promise<number[]> {
+  const empty: number[] = [];
+  let positions = await record.positionsFrom(tail.firstSequence);
+  for (let last = positions.at(-1); last !== undefined; last = positions.at(-1)) {
+    const found = await Promise.all(positions.map((position) => broker.eventIdAt(name, position)));
+    empty.push(...positions.filter((_, index) => found[index] === undefined));
+    positions = await record.positionsFrom(last + 1);
+  }
+  return empty;
 }

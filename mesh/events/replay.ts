@@ -1,12 +1,12 @@
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import { afterCommit, type Transaction } from "#mesh/db";
 import { behindFault } from "#mesh/fault";
 import { releaseTail } from "./blocked-tail.ts";
 import { readDelivery } from "./cloud-events.ts";
 import { errorHash, errorText } from "./dead-letter.ts";
 import type { Act } from "./dead-letters.ts";
-import { setInboxStatus } from "./inbox.ts";
-import { park } from "./parked.ts";
+import { enterInbox, setInboxStatus } from "./inbox.ts";
+import { park, takeFromParked } from "./parked.ts";
 import { type Reception, runReceive } from "./reception.ts";
 import { deadLetter, deadLetterAudit } from "./tables.ts";
 
@@ -30,7 +30,7 @@ export async function replay(options: ReplayOptions, id: number, act: Act): Prom
   const { reception } = options;
   try {
     const outcome = await reception.database.transaction(async (tx) => {
-      const letter = await lockOpen(tx, reception.consumer, id);
+      const letter = await claim(tx, reception.consumer, id);
       return letter === undefined ? "not open" : await takeInAgain(options, tx, letter, act);
     });
     return { outcome };
@@ -43,8 +43,9 @@ export async function replay(options: ReplayOptions, id: number, act: Act): Prom
 /** Ends a letter without its effects. */
 export async function discard({ reception, kick }: ReplayOptions, id: number, act: Act): Promise<boolean> {
   return await reception.database.transaction(async (tx) => {
-    const letter = await lockOpen(tx, reception.consumer, id);
+    const letter = await claim(tx, reception.consumer, id);
     if (letter !== undefined) {
+      await setInboxStatus(tx, letter.eventId, reception.consumer, "dead");
       await end(tx, letter, "discarded", act);
       afterCommit(tx, () => behindFault("dead-letter.discarded", kick));
     }
@@ -70,9 +71,29 @@ async function takeInAgain(
   return outcome;
 }
 
-async function lockOpen(tx: Transaction, consumer: string, id: number): Promise<Letter | undefined> {
-  const isOpen = and(eq(deadLetter.id, id), eq(deadLetter.consumer, consumer), eq(deadLetter.state, "open"));
-  const [letter] = await tx.select().from(deadLetter).where(isOpen).for("update");
+/**
+ * Locks a letter that can still be acted on. The event of one that is being tried again is taken out of that first, in
+ * the order in which a reception takes its locks: where it waits, or in the inbox, in which a delivery that comes or is
+ * under way finds it then. Undefined when it was taken in meanwhile.
+ */
+async function claim(tx: Transaction, consumer: string, id: number): Promise<Letter | undefined> {
+  const isLetter = and(eq(deadLetter.id, id), eq(deadLetter.consumer, consumer));
+  const [found] = await tx
+    .select({ eventId: deadLetter.eventId, state: deadLetter.state })
+    .from(deadLetter)
+    .where(isLetter);
+  if (found?.state === "retrying") {
+    const mine =
+      (await takeFromParked(tx, found.eventId, consumer)) || (await enterInbox(tx, found.eventId, consumer, "dead"));
+    if (!mine) return undefined;
+  }
+  return await lockLetter(tx, consumer, id);
+}
+
+async function lockLetter(tx: Transaction, consumer: string, id: number): Promise<Letter | undefined> {
+  const isLetter = and(eq(deadLetter.id, id), eq(deadLetter.consumer, consumer));
+  const canAct = inArray(deadLetter.state, ["open", "retrying"]);
+  const [letter] = await tx.select().from(deadLetter).where(and(isLetter, canAct)).for("update");
   return letter;
 }
 
@@ -85,7 +106,7 @@ async function end(tx: Transaction, { id }: Letter, state: "replayed" | "discard
 async function noteFailure({ consumer, database, log }: Reception, id: number, act: Act, error: unknown) {
   const text = errorText(error);
   await database.transaction(async (tx) => {
-    const letter = await lockOpen(tx, consumer, id);
+    const letter = await lockLetter(tx, consumer, id);
     if (letter !== undefined) {
       const seen = { error: text, errorHash: errorHash(text), lastSeen: sql`now()`, deliveries: letter.deliveries + 1 };
       await tx.update(deadLetter).set(seen).where(eq(deadLetter.id, id));

@@ -39,15 +39,23 @@ export function streamSpec(service: string, settings: StreamSettings = {}): Stre
   };
 }
 
-/** The consumer with which `service` reads the events of `producer` that have the given subject prefixes. */
-export function consumerSpec(service: string, producer: string, subjectPrefixes: readonly string[]): ConsumerSpec {
+/** Which events of a producer a consumer reads. */
+export interface Lane {
+  readonly subjectPrefixes: readonly string[];
+  /** One at a time, in the order of the stream. */
+  readonly ordered?: boolean;
+}
+
+/** The consumer with which `service` reads events of `producer`. */
+export function consumerSpec(service: string, producer: string, { subjectPrefixes, ordered }: Lane): ConsumerSpec {
   const name = (of: string) => of.replaceAll(".", "_");
   return {
     stream: streamName(producer),
-    name: `${name(service)}__${name(producer)}`,
+    name: `${name(service)}__${name(producer)}${ordered ? "_ordered" : ""}`,
     subjects: subjectPrefixes.map((prefix) => `${prefix}.*`).toSorted(),
     widest: `evt.${producer}.>`,
     ackWaitMs: 30_000,
-    maxAckPending: 256,
+    // More than one at once could go to several replicas, or come again behind those after them.
+    maxAckPending: ordered ? 1 : 256,
   };
 }

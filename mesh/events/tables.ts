@@ -68,7 +68,7 @@ export const parked = heddle.table("parked", {
   error: text("error"),
 });
 
-/** Events that this service could not take in, with all that a replay needs. */
+/** Events that this service cannot take in, or could not, with all that a replay needs. */
 export const deadLetter = heddle.table("dead_letter", {
   id: identity(),
   eventId: uuid("event_id").notNull(),
@@ -86,7 +86,11 @@ export const deadLetter = heddle.table("dead_letter", {
   errorHash: text("error_hash").notNull(),
   firstSeen: instant("first_seen").notNull(),
   lastSeen: instant("last_seen").notNull().defaultNow(),
-  state: text("state", { enum: ["open", "replayed", "discarded"] })
+  /**
+   * open: set aside until somebody replays or discards it. retrying: never set aside, fails and is tried again;
+   * recovered: it went through in the end.
+   */
+  state: text("state", { enum: ["open", "retrying", "recovered", "replayed", "discarded"] })
     .notNull()
     .default("open"),
 });

@@ -53,7 +53,8 @@ export const ordersContract: Contract = readContract({
   reactions: OrderReactionService,
 });
 
-const inventoryContract: Contract = readContract({
+/** What the service declares that takes orders in. */
+export const inventoryContract: Contract = readContract({
   services: [InventoryService],
   events: file_shop_inventory_v1_inventory_events,
   reactions: InventoryReactionService,

@@ -41,6 +41,8 @@ export interface Engine extends SagaOptions {
   readonly effectContracts: readonly EffectContract[];
   /** States in which some event waits. */
   readonly parkedStates: ReadonlySet<string>;
+  /** States that end an instance. */
+  readonly finalStates: ReadonlySet<string>;
   /** Rung when timers were armed. */
   readonly timerBell: Bell;
   /** Rung when calls became due. */
@@ -58,6 +60,7 @@ export function createEngine(options: SagaOptions): Engine {
     timerContracts: overrideTimers(reactions?.timers ?? [], options),
     effectContracts: reactions?.effects ?? [],
     parkedStates: new Set(reactions?.events.flatMap(({ parkedIn }) => parkedIn)),
+    finalStates: new Set(participant?.final),
     timerBell: createBell(),
     effectBell: createBell(),
   };

@@ -9,9 +9,10 @@ const pauseMs = 86_400_000;
 const defaultHistoryMs = 15 * 86_400_000;
 
 /** Makes the part that forgets the moves of instances which ended long ago. */
-export function createMovePruner({ contract, database, log, historyMs: keepMs = defaultHistoryMs }: Engine): Part {
+export function createMovePruner(engine: Engine): Part {
+  const { contract, database, log, historyMs: keepMs = defaultHistoryMs } = engine;
   const bell = createBell();
-  const final = contract.participant?.final ?? [];
+  const final = [...engine.finalStates];
   let stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
 

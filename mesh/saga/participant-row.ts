@@ -45,6 +45,8 @@ export async function forgetParticipant({ tx, saga, key }: Row): Promise<void> {
 export interface StoredStep {
   readonly from: string;
   readonly to: string;
+  /** Whether more may follow. */
+  readonly open: boolean;
   /** Full name of the rpc that takes it. */
   readonly rpc: string;
   readonly cause: StepCause;
@@ -60,7 +62,7 @@ export async function storeStep({ tx, saga, key }: Row, step: StoredStep): Promi
   await tx.execute(sql`
     with moved as (
       update ${participant}
-      set state = ${to}, moved_by = ${rpc}, event_id = ${event?.eventId ?? null}, version = version + 1, updated_at = now()
+      set state = ${to}, open = ${step.open}, moved_by = ${rpc}, event_id = ${event?.eventId ?? null}, version = version + 1, updated_at = now()
       where saga = ${saga} and key = ${key}
       returning version
     )

@@ -1,5 +1,17 @@
 import { sql } from "drizzle-orm";
-import { bigint, check, index, integer, jsonb, pgSchema, primaryKey, text, timestamp, uuid } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgSchema,
+  primaryKey,
+  text,
+  timestamp,
+  uuid,
+} from "drizzle-orm/pg-core";
 import type { Cause } from "#mesh/events";
 
 /** The schema of the mesh's own tables. */
@@ -14,6 +26,8 @@ export const participant = heddle.table(
     key: text("key").notNull(),
     /** Name of the state without the enum's prefix; see stateValue. */
     state: text("state").notNull(),
+    /** Whether the state is none of the final ones, by the contract at the last step. */
+    open: boolean("open").notNull().default(true),
     /** Number of steps taken. */
     version: integer("version").notNull().default(0),
     /** Full name of the rpc that took the last step. */
@@ -23,7 +37,13 @@ export const participant = heddle.table(
     createdAt: moment("created_at").notNull().defaultNow(),
     updatedAt: moment("updated_at").notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.saga, table.key] })],
+  (table) => [
+    primaryKey({ columns: [table.saga, table.key] }),
+    // Who is on call asks for the few that are open, and in the course of time nearly all are not. An index by state or
+    // by time would have to follow every step; this one is touched when an instance begins and when it ends. Lists of
+    // ended ones go by the primary key, where nearly every entry is one.
+    index("participant_open").on(table.saga, table.key).where(sql`${table.open}`),
+  ],
 );
 
 /**
@@ -115,7 +135,10 @@ export const effect = heddle.table(
   },
   (table) => [
     index("effect_due").on(table.saga, table.dueAt).where(sql`${table.status} = 'due'`),
-    index("effect_open").on(table.saga, table.key, table.id).where(sql`${table.status} in ('waiting', 'due')`),
+    // The failed ones too: they are few, and whoever looks at an instance asks for them.
+    index("effect_open")
+      .on(table.saga, table.key, table.id)
+      .where(sql`${table.status} in ('waiting', 'due', 'failed')`),
     check("effect_status", sql`${table.status} in ('waiting', 'due', 'done', 'skipped', 'failed')`),
   ],
 );

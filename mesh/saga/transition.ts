@@ -60,7 +60,7 @@ async function store(engine: Engine, row: Row, { move, result, rpc, cause }: Tak
   const events = result.step ? [result.step, ...result.extra] : result.extra;
   const announced = events.map(({ event }) => event.message.typeName);
   await pipelined([
-    storeStep(row, { from, to, rpc, cause, announced }),
+    storeStep(row, { from, to, open: !engine.finalStates.has(to), rpc, cause, announced }),
     // Staying in a state neither enters nor leaves it.
     ...(from === to ? [] : [armTimers(engine, row, move), dueEffects(engine, row, move)]),
     events.length > 0 ? requireEvents(engine).outbox.append(row.tx, events) : undefined,

@@ -101,11 +101,16 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const body = options.build({ database, outbox, participants: saga.participants, log, client });
   if (body.reactions) saga.handle(body.reactions);
   const keys = body.keys ?? remoteKeys(client(JsonWebKeyService));
+  const stopping = new AbortController();
   const server = createRpcServer({
     host: config.host,
     port: config.port,
     contract,
-    services: [...body.handlers, adminHandlers({ contract, database, events }), discoveryHandlers(registry)],
+    services: [
+      ...body.handlers,
+      adminHandlers({ contract, database, events, stopping: stopping.signal }),
+      discoveryHandlers(registry),
+    ],
     tokens: accessTokenVerifier(keys),
     identity,
     log,
@@ -115,6 +120,8 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const leaving: Part = {
     ...registration,
     async stop() {
+      // Calls that would go on for long must not hold up the drain.
+      stopping.abort();
       server.setServing(false);
       await registration.stop();
     },

@@ -4,6 +4,7 @@ import type { DeadLetterOutcome, GetDeadLetterResponse } from "#gen/heddle/admin
 import { GetDeadLetterResponseSchema, ListDeadLettersResponseSchema } from "#gen/heddle/admin/v1/admin_service_pb.ts";
 import { CommandFault } from "./command-fault.ts";
 import type { Admin, Mesh } from "./mesh.ts";
+import { createProgress } from "./progress.ts";
 import { shortName, table, tellAway, when } from "./table.ts";
 
 /** Which dead letters are meant. */
@@ -21,6 +22,11 @@ export interface ActOptions extends LetterFilter {
   readonly reason: string;
 }
 
+/** Most letters of one service that a command acts on. */
+const most = 1_000;
+/** Letters of one call. */
+const batchSize = 20;
+
 /** `dead-letters list` */
 export async function listLetters(mesh: Mesh, options: LetterFilter & { limit: number; json?: true }): Promise<void> {
   const { limit } = options;
@@ -37,14 +43,15 @@ export async function listLetters(mesh: Mesh, options: LetterFilter & { limit: n
       value.groups.map((group) => [service, String(group.count), shortName(group.type), group.errorHash, group.error]),
     );
     const letters = answers.flatMap(({ service, value }) =>
-      value.deadLetters.map(({ id, type, key, deliveries, lastSeenTime }) => [
-        ...[`${service}/${id}`, shortName(type), key, String(deliveries), when(lastSeenTime)],
+      value.deadLetters.map(({ id, type, key, state, deliveries, firstSeenTime, lastSeenTime }) => [
+        ...[`${service}/${id}`, shortName(type), key, state, String(deliveries)],
+        ...[when(firstSeenTime), when(lastSeenTime)],
       ]),
     );
     if (letters.length === 0) console.log("no dead letters");
     else {
       console.log(table(["SERVICE", "COUNT", "EVENT", "HASH", "ERROR"], groups));
-      console.log(`\n${table(["LETTER", "EVENT", "KEY", "DELIVERIES", "LAST SEEN"], letters)}`);
+      console.log(`\n${table(["LETTER", "EVENT", "KEY", "STATE", "DELIVERIES", "SINCE", "LAST SEEN"], letters)}`);
     }
   }
   tellAway(away);
@@ -66,21 +73,41 @@ export async function actOnLetters(
   letters: readonly string[],
   options: ActOptions,
 ): Promise<void> {
-  const run = async (admin: Admin, which: { ids: bigint[] } | { filter: ReturnType<typeof filterOf> }) => {
-    const request = { ...which, dryRun: options.dryRun ?? false, reason: options.reason };
-    const { client, call } = admin;
-    if (act === "replay") return (await client.replayDeadLetters(request, call)).outcomes;
-    return (await client.discardDeadLetters(request, call)).outcomes;
-  };
   requireChoice(letters, options);
   if (letters.length > 0) {
-    for (const [service, ids] of byService(letters)) tellOutcomes(service, await run(mesh.admin(service), { ids }));
+    for (const [service, ids] of byService(letters)) await actOnIds(mesh.admin(service), act, ids, options);
     return;
   }
-  const { answers, away } = await mesh.ask((admin) => run(admin, { filter: filterOf(options) }));
-  for (const { service, value } of answers) tellOutcomes(service, value);
-  if (answers.every(({ value }) => value.length === 0)) console.log("no dead letters are meant");
+  const filter = filterOf(options);
+  const { answers, away } = await mesh.ask(({ client, call }) => client.listDeadLetters({ filter, limit: most }, call));
+  for (const { service, value } of answers) {
+    const ids = value.deadLetters.map(({ id }) => id);
+    await actOnIds(mesh.admin(service), act, ids, options);
+    if (ids.length === most) console.log(`${service} may have more than ${most}: run the command again`);
+  }
+  if (answers.every(({ value }) => value.deadLetters.length === 0)) console.log("no dead letters are meant");
   tellAway(away);
+}
+
+/** In batches, each a call of its own: what was done is told while the rest goes on. */
+async function actOnIds(
+  { service, client, call }: Admin,
+  act: "replay" | "discard",
+  ids: readonly bigint[],
+  { dryRun, reason }: ActOptions,
+): Promise<void> {
+  // The oldest first: the events of one key follow one another.
+  const inOrder = ids.toSorted((a, b) => Number(a - b));
+  const progress = createProgress(ids.length, batchSize);
+  for (let next = 0; next < inOrder.length; next += batchSize) {
+    const request = { ids: inOrder.slice(next, next + batchSize), dryRun: dryRun ?? false, reason };
+    const asked = act === "replay" ? client.replayDeadLetters(request, call) : client.discardDeadLetters(request, call);
+    const { outcomes } = await asked;
+    progress.clear();
+    tellOutcomes(service, outcomes);
+    progress.advance(request.ids.length);
+  }
+  progress.clear();
 }
 
 /** Nobody should replay or discard everything by leaving something out. */

@@ -6,7 +6,7 @@ import { span, table, tellAway } from "./table.ts";
 
 const head = ["SERVICE", "UNPUBLISHED", "OLDEST", "PUBLISHES", "BROKER", "WAITING FOR"];
 
-/** `outbox status` and `events backlog` */
+/** `outbox status` */
 export async function outboxStatus(mesh: Mesh, { json }: { json?: true }): Promise<void> {
   const { answers, away } = await mesh.ask(({ client, call }) => client.getOutboxStatus({}, call));
   if (json) {

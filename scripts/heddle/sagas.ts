@@ -9,6 +9,7 @@ import {
 import { CommandFault } from "./command-fault.ts";
 import type { Answer, Answers, Mesh } from "./mesh.ts";
 import { ago, shortName, table, tellAway, when } from "./table.ts";
+import { inOrder, timeline } from "./timeline.ts";
 import { type Part, why } from "./why.ts";
 
 /** Which participants are listed. */
@@ -43,7 +44,7 @@ export async function listSagas(mesh: Mesh, options: SagaListOptions): Promise<v
   tellAway(away);
 }
 
-/** `sagas show <key>`: the participants in the order of their last steps, and what each waits for. */
+/** `sagas show <key>`: all steps in the order of time, where each participant stands, and what it waits for. */
 export async function showSaga(mesh: Mesh, key: string, options: { json?: true }): Promise<void> {
   const { answers, away } = await parts(mesh, key);
   if (options.json) {
@@ -52,6 +53,8 @@ export async function showSaga(mesh: Mesh, key: string, options: { json?: true }
     const rows = answers.map(({ service, value: { participant } }) =>
       participant ? participantRow(service, participant) : [service],
     );
+    const moves = inOrder(answers);
+    if (moves.length > 0) console.log(`${timeline(moves)}\n`);
     console.log([table(head, rows), ...answers.flatMap(waitLines)].join("\n"));
   }
   tellAway(away);
@@ -83,8 +86,13 @@ function participantRow(service: string, part: Participant): string[] {
 }
 
 function waitLines({ service, value }: Answer<GetSagaResponse>): string[] {
+  const { participant } = value;
+  const rests = [value.timers, value.effects, value.parked, value.deadLetters].every((waits) => waits.length === 0);
   const failed = (error: string) => (error ? `; last error: ${error}` : "");
   return [
+    ...(rests && participant && !participant.final
+      ? [`waits since ${when(participant.updateTime)} for an event of another service`]
+      : []),
     ...value.timers.map((timer) => `timer ${timer.name} fires at ${when(timer.dueTime)}${failed(timer.error)}`),
     ...value.effects.map(
       ({ name, status, attempts, createTime, error }) =>
@@ -93,9 +101,10 @@ function waitLines({ service, value }: Answer<GetSagaResponse>): string[] {
     ...value.parked.map(
       ({ type, waitingFor, parkTime }) => `${shortName(type)} waits since ${when(parkTime)} for ${waitingFor}`,
     ),
-    ...value.deadLetters.map(
-      ({ id, type, lastSeenTime, error }) =>
-        `${shortName(type)} is dead letter ${service}/${id} since ${when(lastSeenTime)}: ${error}`,
+    ...value.deadLetters.map(({ id, type, state, firstSeenTime, lastSeenTime, error }) =>
+      state === "retrying"
+        ? `${shortName(type)} is tried again and again since ${when(firstSeenTime)}, ${service}/${id}: ${error}`
+        : `${shortName(type)} is dead letter ${service}/${id} since ${when(lastSeenTime)}: ${error}`,
     ),
   ].map((line) => `${service}: ${line}`);
 }

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
 import { afterAll, expect, it } from "vitest";
-import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
+import { AdminService, type TailEventsRequestSchema } from "#gen/heddle/admin/v1/admin_service_pb.ts";
 import { InventoryReactionService } from "#gen/shop/inventory/reactions/v1/inventory_reactions_pb.ts";
 import { InventoryErrorReasonSchema } from "#gen/shop/inventory/v1/inventory_errors_pb.ts";
 import { file_shop_inventory_v1_inventory_events } from "#gen/shop/inventory/v1/inventory_events_pb.ts";
@@ -11,10 +13,12 @@ import { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactio
 import { OrderErrorReasonSchema } from "#gen/shop/order/v1/order_errors_pb.ts";
 import {
   file_shop_order_v1_order_events,
+  OrderCancelledSchema,
   OrderConfirmedSchema,
   OrderPlacedSchema,
 } from "#gen/shop/order/v1/order_events_pb.ts";
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
+import type { ServiceConfig } from "#mesh/config";
 import { PermanentError } from "#mesh/events";
 import { implement } from "#mesh/rpc";
 import { createService } from "#mesh/service";
@@ -33,14 +37,14 @@ const order = await mesh.announcer({
   reactions: OrderReactionService,
   reasons: OrderErrorReasonSchema,
 });
-const service = await mesh.start(
+const inventory = (config: ServiceConfig) =>
   createService({
     services: [InventoryService],
     events: file_shop_inventory_v1_inventory_events,
     reactions: InventoryReactionService,
     reasons: InventoryErrorReasonSchema,
     migrations: join(import.meta.dirname, "../../services/shop/inventory/migrations"),
-    config: mesh.config(InventoryService),
+    config,
     build: (parts) => ({
       handlers: [implement(InventoryService, inventoryHandlers(parts))],
       reactions: {
@@ -49,11 +53,16 @@ const service = await mesh.start(
           if (poisoned.has(orderId)) throw new PermanentError("cannot digest this");
           return { event: { case: "stockReserved", value: { orderId, userId, paymentMethod } } };
         },
+        async onOrderCancelled({ orderId }, { state }) {
+          if (poisoned.has(orderId)) throw new PermanentError("cannot digest this");
+          if (state === "NONE") return {};
+          return { event: { case: "stockReleased", value: { orderId } } };
+        },
         onOrderConfirmed: async ({ orderId }) => ({ event: { case: "stockCommitted", value: { orderId } } }),
       },
     }),
-  }),
-);
+  });
+const service = await mesh.start(inventory(mesh.config(InventoryService)));
 const client = await mesh.client(AdminService, service.address);
 const user = someUser("admin");
 const admin = await mesh.as(user);
@@ -84,6 +93,10 @@ it("is for admins only", async () => {
     (options?: typeof admin) => client.getDeadLetter({ id: 1n }, options),
     (options?: typeof admin) => client.replayDeadLetters({ ids: [1n], reason: "mended" }, options),
     (options?: typeof admin) => client.discardDeadLetters({ ids: [1n], reason: "mended" }, options),
+    async (options?: typeof admin) => {
+      for await (const answer of client.tailEvents({}, options)) return answer;
+    },
+    (options?: typeof admin) => client.listBacklogs({}, options),
     (options?: typeof admin) => client.getOutboxStatus({}, options),
   ];
   expect(calls).toHaveLength(AdminService.methods.length);
@@ -130,6 +143,88 @@ it("shows what stands behind a dead letter, and replays it once the handler is m
   expect((await client.replayDeadLetters(request, admin)).outcomes).toMatchObject([{ outcome: "not open" }]);
 });
 
+it("returns the steps that led to where a saga stands", async () => {
+  const orderId = randomUUID();
+  const placed = await place(orderId);
+  const confirmed = await order(OrderConfirmedSchema, { orderId });
+  const rpc = (name: string) => `shop.inventory.reactions.v1.InventoryReactionService.${name}`;
+  await eventually(async () => {
+    const { moves, participant } = await client.getSaga({ key: orderId }, admin);
+    expect(moves).toMatchObject([
+      {
+        ...{ version: 1, from: "NONE", to: "RESERVED", cause: "event", rpc: rpc("OnOrderPlaced"), eventId: placed },
+        ...{ eventType: OrderPlacedSchema.typeName, announced: ["shop.inventory.v1.StockReserved"] },
+      },
+      { version: 2, from: "RESERVED", to: "COMMITTED", eventId: confirmed, rpc: rpc("OnOrderConfirmed") },
+    ]);
+    expect(moves[1]?.time).toBeDefined();
+    expect(moves[1]?.traceId).toMatch(/^[0-9a-f]{32}$/);
+    expect(participant).toMatchObject({ version: 2, movedBy: moves[1]?.rpc });
+  });
+});
+
+/** Follows the events of one key and hands them out one by one. */
+async function tailOf(request: MessageInitShape<typeof TailEventsRequestSchema>) {
+  const leaving = new AbortController();
+  const answers = client.tailEvents(request, { ...admin, signal: leaving.signal })[Symbol.asyncIterator]();
+  const begun = await answers.next();
+  expect(begun.value?.event).toBeUndefined();
+  const next = async () => (await answers.next()).value?.event;
+  return { next, answers, leave: () => leaving.abort() };
+}
+
+it("tells events as they are published, redacted, and again from a position or a time", async () => {
+  const [orderId, other] = [randomUUID(), randomUUID()];
+  const since = timestampNow();
+  const tail = await tailOf({ key: orderId });
+  await place(other);
+  await place(orderId);
+  const reserved = await tail.next();
+  expect(reserved).toMatchObject({ type: "shop.inventory.v1.StockReserved", key: orderId, aggregateVersion: 1n });
+  expect(JSON.parse(reserved?.payloadJson ?? "")).toMatchObject({ orderId, paymentMethod: "[redacted]" });
+  await order(OrderConfirmedSchema, { orderId });
+  const committed = await tail.next();
+  expect(committed).toMatchObject({ type: "shop.inventory.v1.StockCommitted", aggregateVersion: 2n });
+  tail.leave();
+  await expect(tail.next()).rejects.toMatchObject({ code: Code.Canceled });
+
+  const fromPosition = await tailOf({ from: { case: "sequence", value: committed?.sequence ?? 0n } });
+  expect(await fromPosition.next()).toMatchObject({ eventId: committed?.eventId });
+  fromPosition.leave();
+  const fromTime = await tailOf({ type: "shop.inventory.v1.StockReserved", from: { case: "time", value: since } });
+  const both = [await fromTime.next(), await fromTime.next()];
+  expect(both.map((event) => event?.key).toSorted()).toEqual([orderId, other].toSorted());
+  fromTime.leave();
+});
+
+it("ends its tails when the service stops, not when its time to finish is over", async () => {
+  const own = await mesh.start(inventory(mesh.config(InventoryService)));
+  const answers = (await mesh.client(AdminService, own.address)).tailEvents({}, admin)[Symbol.asyncIterator]();
+  await answers.next();
+  const ended = answers.next();
+  await own.stop();
+  expect(await ended).toEqual({ done: true, value: undefined });
+});
+
+it("counts what is behind: not delivered, in hand, parked and dead", async () => {
+  const { orderId, id } = await deadOrder();
+  await order(OrderCancelledSchema, { orderId });
+  await eventually(async () => {
+    const { backlogs } = await client.listBacklogs({}, admin);
+    expect(backlogs).toMatchObject([
+      {
+        ...{ producer: "shop.order", reading: true, undelivered: 0n, unacknowledged: 0n, redelivered: 0n },
+        ...{ parked: 1n, oldestParkTime: expect.anything(), deadLetters: 1n },
+      },
+      // Nobody plays the catalog here.
+      { producer: "shop.catalog", reading: false, parked: 0n, deadLetters: 0n },
+    ]);
+    expect(backlogs[1]?.undelivered).toBeUndefined();
+  });
+  poisoned.delete(orderId);
+  await client.discardDeadLetters({ ids: [id], reason: "a test order" }, admin);
+});
+
 it("counts alike errors and discards by filter, but not without ids or filter", async () => {
   const [first, second] = [await deadOrder(), await deadOrder()];
   const { groups } = await client.listDeadLetters({}, admin);
@@ -172,6 +267,75 @@ it("shows and replays from the command line, and keeps failures apart", async ()
     code: 1,
     err: expect.stringContaining("<service>/<id>"),
   });
+});
+
+it("lists, tries dry and discards from the command line, by filter and with a reason", async () => {
+  const letters = [await deadOrder(), await deadOrder()].map(({ id }) => `shop.inventory/${id}`);
+  const authorization = new Headers(admin.headers).get("authorization") ?? "";
+  const token = authorization.replace("Bearer ", "");
+  const run = (...args: string[]) =>
+    runHeddle(["dead-letters", ...args], { SHOP_INVENTORY_ADDRESS: service.address, HEDDLE_TOKEN: token });
+  const listed = await run("list");
+  // The other services are not there, which is told and does not hide the answer.
+  expect(listed).toMatchObject({ code: 1, err: expect.stringContaining("shop.payment gave no answer") });
+  const hash = /^shop\.inventory\s+2\s+OrderPlaced\s+([0-9a-f]{16})\s+PermanentError: cannot digest this$/m.exec(
+    listed.out,
+  );
+  expect(hash).not.toBeNull();
+  for (const letter of letters) expect(listed.out).toMatch(new RegExp(`^${letter}\\s+OrderPlaced\\s`, "m"));
+  const filter = ["--error", hash?.[1] ?? "", "--reason", "test orders"];
+  const told = (outcome: string) => letters.map((letter) => `${letter}  ${outcome}\n`).join("");
+  expect((await run("discard", ...filter, "--dry-run")).out).toBe(told("would be done"));
+  expect((await run("discard", ...filter)).out).toBe(told("discarded"));
+  expect((await run("discard", ...filter)).out).toBe("no dead letters are meant\n");
+  expect((await run("discard", letters[0] ?? "")).err).toContain("--reason");
+  const shown = await run("show", letters[0] ?? "");
+  expect(shown.out).toMatch(/\(discarded\)/);
+  expect(shown.out).toContain(`discarded by ${user.id}: test orders`);
+});
+
+it("replays many in batches, the oldest first, and tells how far it has come", async () => {
+  const orderIds = Array.from({ length: 25 }, () => randomUUID());
+  for (const orderId of orderIds) {
+    poisoned.add(orderId);
+    await place(orderId);
+  }
+  const letters = await eventually(async () => {
+    const { deadLetters } = await client.listDeadLetters({}, admin);
+    expect(deadLetters).toHaveLength(orderIds.length);
+    return deadLetters.map(({ id }) => Number(id)).toSorted((a, b) => a - b);
+  });
+  for (const orderId of orderIds) poisoned.delete(orderId);
+  const authorization = new Headers(admin.headers).get("authorization") ?? "";
+  const variables = { SHOP_INVENTORY_ADDRESS: service.address, HEDDLE_TOKEN: authorization.replace("Bearer ", "") };
+  const replay = ["dead-letters", "replay", "--type", OrderPlacedSchema.typeName, "--reason", "the fix is out"];
+  const { out, err } = await runHeddle(replay, variables);
+  expect(out).toBe(letters.map((id) => `shop.inventory/${id}  done\n`).join(""));
+  expect(err).toMatch(/^20 of 25\n25 of 25\n/);
+});
+
+it("shows a critical event that fails for ever as one that is tried, and lets an admin end it", async () => {
+  const orderId = randomUUID();
+  await place(orderId);
+  await eventually(async () => {
+    expect((await client.getSaga({ key: orderId }, admin)).participant?.state).toBe("RESERVED");
+  });
+  poisoned.add(orderId);
+  await order(OrderCancelledSchema, { orderId });
+  const letter = await eventually(async () => {
+    const { deadLetters } = await client.getSaga({ key: orderId }, admin);
+    expect(deadLetters).toMatchObject([{ type: OrderCancelledSchema.typeName, state: "retrying" }]);
+    return `shop.inventory/${deadLetters[0]?.id}`;
+  });
+  const authorization = new Headers(admin.headers).get("authorization") ?? "";
+  const variables = { SHOP_INVENTORY_ADDRESS: service.address, HEDDLE_TOKEN: authorization.replace("Bearer ", "") };
+  const why = await runHeddle(["sagas", "why", orderId], variables);
+  expect(why.out).toMatch(/shop\.inventory tries OrderCancelled again and again since \S+Z .*cannot digest this/);
+  const listed = await runHeddle(["dead-letters", "list", "--key", orderId], variables);
+  expect(listed.out).toMatch(new RegExp(`^${letter}\\s+OrderCancelled\\s+${orderId}\\s+retrying\\s`, "m"));
+  const discard = ["dead-letters", "discard", letter, "--reason", "settled by hand"];
+  expect(await runHeddle(discard, variables)).toMatchObject({ code: 0, out: `${letter}  discarded\n` });
+  expect((await client.getSaga({ key: orderId }, admin)).deadLetters).toEqual([]);
 });
 
 it("lists participants page by page, filtered by state and rest", async () => {

@@ -1,4 +1,4 @@
-import type { ConsumerMessages, JsMsg, NatsConnection } from "nats";
+import type { ConsumerMessages, JsMsg, NatsConnection, Subscription } from "nats";
 import { toBrokerFault } from "#mesh/nats";
 import type { Consumption, IncomingMessage } from "../broker.ts";
 
@@ -11,6 +11,9 @@ export interface ConsumeOptions {
   /** Calls back when the connection is lost. Returns a function that ends it. */
   readonly onLost: (callback: () => void) => () => void;
 }
+
+/** How long a consumer that stops waits for what is on its way, in milliseconds. */
+const lastMessagesMs = 1_000;
 
 /** Whether what was received may still be answered. */
 interface Life {
@@ -40,7 +43,29 @@ export async function consume(nats: NatsConnection, options: ConsumeOptions): Pr
     life.over = true;
     messages.stop();
   });
-  return { [Symbol.asyncIterator]: () => incoming(messages, life, forget), stop: () => messages.stop() };
+  return { [Symbol.asyncIterator]: () => incoming(messages, life, forget), stop: () => stopPulling(messages) };
+}
+
+/**
+ * Takes in what the server has sent until it hears that no more is wanted: what is dropped here nobody could give
+ * back, and it would come again only when its time for an acknowledgement is over. The client itself drops it, and
+ * keeps its subscription to itself.
+ */
+function stopPulling(messages: ConsumerMessages): void {
+  if (!hasSubscription(messages) || messages.sub.isClosed()) {
+    messages.stop();
+    return;
+  }
+  // Also where the server never says that it has heard.
+  const givenUp = setTimeout(() => messages.stop(), lastMessagesMs);
+  // Without a connection there is nothing to take in.
+  const drained = messages.sub.drain().catch(() => messages.stop());
+  void drained.finally(() => clearTimeout(givenUp));
+}
+
+function hasSubscription(messages: ConsumerMessages): messages is ConsumerMessages & { readonly sub: Subscription } {
+  const sub: unknown = Reflect.get(messages, "sub");
+  return typeof sub === "object" && sub !== null && "drain" in sub && "isClosed" in sub;
 }
 
 async function* incoming(

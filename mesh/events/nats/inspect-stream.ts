@@ -1,6 +1,6 @@
 import type { JetStreamManager } from "nats";
 import { apiErrorCode } from "#mesh/nats";
-import type { StreamTail } from "../broker.ts";
+import type { Backlog, StreamTail } from "../broker.ts";
 
 const noMessage = 10037;
 
@@ -37,4 +37,14 @@ export async function eventIdAt(
     }
     return undefined;
   }
+}
+
+/** Reads how far a consumer is behind. */
+export async function readBacklog(manager: JetStreamManager, stream: string, durable: string): Promise<Backlog> {
+  const info = await manager.consumers.info(stream, durable);
+  return {
+    undelivered: info.num_pending,
+    unacknowledged: info.num_ack_pending,
+    redelivered: info.num_redelivered,
+  };
 }

@@ -5,7 +5,7 @@ import type { Broker, OutgoingMessage } from "../broker.ts";
 import { consume } from "./consume.ts";
 import { ensureConsumer } from "./ensure-consumer.ts";
 import { ensureStream } from "./ensure-stream.ts";
-import { eventIdAt, inspectStream, missingSequences } from "./inspect-stream.ts";
+import { eventIdAt, inspectStream, missingSequences, readBacklog } from "./inspect-stream.ts";
 import { rewindConsumers } from "./rewind-consumers.ts";
 
 /** How long the answer to a publication is waited for, in milliseconds. */
@@ -62,8 +62,7 @@ export function natsBroker(options: { url: string; name: string; log: Logger }):
       }),
     consume: (stream, durable, maxMessages) =>
       use((nats) => consume(nats, { stream, durable, maxMessages, onLost: connection.onLost })),
-    backlog: (stream, durable) =>
-      use(async (nats) => (await (await manager(nats)).consumers.info(stream, durable)).num_pending),
+    backlog: (stream, durable) => use(async (nats) => readBacklog(await manager(nats), stream, durable)),
     wake(service) {
       if (connection.connected) {
         connection.current().publish(`wake.${service}`);

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file heddle/admin/v1/admin_service.proto.
  */
 export const file_heddle_admin_v1_admin_service: GenFile = /*@__PURE__*/
-  fileDesc("CiNoZWRkbGUvYWRtaW4vdjEvYWRtaW5fc2VydmljZS5wcm90bxIPaGVkZGxlLmFkbWluLnYxIq4BChBMaXN0U2FnYXNSZXF1ZXN0EgwKBHNhZ2EYASABKAkSDQoFc3RhdGUYAiABKAkSEQoJb3Blbl9vbmx5GAMgASgIEi0KCm9sZGVyX3RoYW4YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoJcGFnZV9zaXplGAUgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGNAPImAKEUxpc3RTYWdhc1Jlc3BvbnNlEjIKDHBhcnRpY2lwYW50cxgBIAMoCzIcLmhlZGRsZS5hZG1pbi52MS5QYXJ0aWNpcGFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkisQEKC1BhcnRpY2lwYW50EgwKBHNhZ2EYASABKAkSCwoDa2V5GAIgASgJEg0KBXN0YXRlGAMgASgJEg0KBWZpbmFsGAQgASgIEg8KB3ZlcnNpb24YBSABKAUSEAoIbW92ZWRfYnkYBiABKAkSFQoNbGFzdF9ldmVudF9pZBgHIAEoCRIvCgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJgoOR2V0U2FnYVJlcXVlc3QSFAoDa2V5GAEgASgJQge6SARyAhABIvcBCg9HZXRTYWdhUmVzcG9uc2USMQoLcGFydGljaXBhbnQYASABKAsyHC5oZWRkbGUuYWRtaW4udjEuUGFydGljaXBhbnQSJgoGdGltZXJzGAIgAygLMhYuaGVkZGxlLmFkbWluLnYxLlRpbWVyEigKB2VmZmVjdHMYAyADKAsyFy5oZWRkbGUuYWRtaW4udjEuRWZmZWN0EiwKBnBhcmtlZBgEIAMoCzIcLmhlZGRsZS5hZG1pbi52MS5QYXJrZWRFdmVudBIxCgxkZWFkX2xldHRlcnMYBSADKAsyGy5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlciJkCgVUaW1lchIMCgRuYW1lGAEgASgJEiwKCGR1ZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhdHRlbXB0cxgDIAEoBRINCgVlcnJvchgEIAEoCSKmAQoGRWZmZWN0EgwKBG5hbWUYASABKAkSDgoGc3RhdHVzGAIgASgJEhAKCGF0dGVtcHRzGAMgASgFEiwKCGR1ZV90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVlcnJvchgFIAEoCRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwAEKC1BhcmtlZEV2ZW50EhAKCGV2ZW50X2lkGAEgASgJEgwKBHR5cGUYAiABKAkSEwoLd2FpdGluZ19mb3IYAyABKAkSLQoJcGFya190aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghkdWVfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYXR0ZW1wdHMYBiABKAUSDQoFZXJyb3IYByABKAkibAoQRGVhZExldHRlckZpbHRlchIMCgR0eXBlGAEgASgJEgsKA2tleRgCIAEoCRISCgplcnJvcl9oYXNoGAMgASgJEikKBXNpbmNlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCL0AQoKRGVhZExldHRlchIKCgJpZBgBIAEoAxIQCghldmVudF9pZBgCIAEoCRIMCgR0eXBlGAMgASgJEgsKA2tleRgEIAEoCRINCgVzdGF0ZRgFIAEoCRINCgVlcnJvchgGIAEoCRISCgplcnJvcl9oYXNoGAcgASgJEhIKCmRlbGl2ZXJpZXMYCCABKAUSMwoPZmlyc3Rfc2Vlbl90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiugEKD0RlYWRMZXR0ZXJHcm91cBISCgplcnJvcl9oYXNoGAEgASgJEgwKBHR5cGUYAiABKAkSDQoFY291bnQYAyABKAUSDQoFZXJyb3IYBCABKAkSMwoPZmlyc3Rfc2Vlbl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCg5sYXN0X3NlZW5fdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZgoWTGlzdERlYWRMZXR0ZXJzUmVxdWVzdBIxCgZmaWx0ZXIYASABKAsyIS5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlckZpbHRlchIZCgVsaW1pdBgCIAEoBUIKukgHGgUY6AcoACJ+ChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRIxCgxkZWFkX2xldHRlcnMYASADKAsyGy5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlchIwCgZncm91cHMYAiADKAsyIC5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlckdyb3VwIiIKFEdldERlYWRMZXR0ZXJSZXF1ZXN0EgoKAmlkGAEgASgDIqICChVHZXREZWFkTGV0dGVyUmVzcG9uc2USMAoLZGVhZF9sZXR0ZXIYASABKAsyGy5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlchINCgVzdGFjaxgCIAEoCRJECgdoZWFkZXJzGAMgAygLMjMuaGVkZGxlLmFkbWluLnYxLkdldERlYWRMZXR0ZXJSZXNwb25zZS5IZWFkZXJzRW50cnkSEAoIdHJhY2VfaWQYBCABKAkSFAoMcGF5bG9hZF9qc29uGAUgASgJEioKBWF1ZGl0GAYgAygLMhsuaGVkZGxlLmFkbWluLnYxLkF1ZGl0RW50cnkaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYwoKQXVkaXRFbnRyeRIOCgZhY3Rpb24YASABKAkSCwoDd2hvGAIgASgJEg4KBnJlYXNvbhgDIAEoCRIoCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCL2AQoYUmVwbGF5RGVhZExldHRlcnNSZXF1ZXN0EhYKA2lkcxgBIAMoA0IJukgGkgEDEOgHEjEKBmZpbHRlchgCIAEoCzIhLmhlZGRsZS5hZG1pbi52MS5EZWFkTGV0dGVyRmlsdGVyEg8KB2RyeV9ydW4YAyABKAgSGgoGcmVhc29uGAQgASgJQgq6SAdyBRABGPQDOmK6SF8aXQoUcmVwbGF5X2lkc19vcl9maWx0ZXISG2dpdmUgZWl0aGVyIGlkcyBvciBhIGZpbHRlchooKHNpemUodGhpcy5pZHMpID4gMCkgIT0gaGFzKHRoaXMuZmlsdGVyKSJRChlSZXBsYXlEZWFkTGV0dGVyc1Jlc3BvbnNlEjQKCG91dGNvbWVzGAEgAygLMiIuaGVkZGxlLmFkbWluLnYxLkRlYWRMZXR0ZXJPdXRjb21lIvgBChlEaXNjYXJkRGVhZExldHRlcnNSZXF1ZXN0EhYKA2lkcxgBIAMoA0IJukgGkgEDEOgHEjEKBmZpbHRlchgCIAEoCzIhLmhlZGRsZS5hZG1pbi52MS5EZWFkTGV0dGVyRmlsdGVyEg8KB2RyeV9ydW4YAyABKAgSGgoGcmVhc29uGAQgASgJQgq6SAdyBRABGPQDOmO6SGAaXgoVZGlzY2FyZF9pZHNfb3JfZmlsdGVyEhtnaXZlIGVpdGhlciBpZHMgb3IgYSBmaWx0ZXIaKChzaXplKHRoaXMuaWRzKSA+IDApICE9IGhhcyh0aGlzLmZpbHRlcikiUgoaRGlzY2FyZERlYWRMZXR0ZXJzUmVzcG9uc2USNAoIb3V0Y29tZXMYASADKAsyIi5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlck91dGNvbWUiPwoRRGVhZExldHRlck91dGNvbWUSCgoCaWQYASABKAMSDwoHb3V0Y29tZRgCIAEoCRINCgVlcnJvchgDIAEoCSIYChZHZXRPdXRib3hTdGF0dXNSZXF1ZXN0IpkBChdHZXRPdXRib3hTdGF0dXNSZXNwb25zZRITCgt1bnB1Ymxpc2hlZBgBIAEoAxItCgpvbGRlc3RfYWdlGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKCnB1Ymxpc2hpbmcYAyABKAgSEQoJY29ubmVjdGVkGAQgASgIEhMKC3dhaXRpbmdfZm9yGAUgAygJMrgGCgxBZG1pblNlcnZpY2USZAoJTGlzdFNhZ2FzEiEuaGVkZGxlLmFkbWluLnYxLkxpc3RTYWdhc1JlcXVlc3QaIi5oZWRkbGUuYWRtaW4udjEuTGlzdFNhZ2FzUmVzcG9uc2UiEJACAYrnGAkKBxIFYWRtaW4SXgoHR2V0U2FnYRIfLmhlZGRsZS5hZG1pbi52MS5HZXRTYWdhUmVxdWVzdBogLmhlZGRsZS5hZG1pbi52MS5HZXRTYWdhUmVzcG9uc2UiEJACAYrnGAkKBxIFYWRtaW4SdgoPTGlzdERlYWRMZXR0ZXJzEicuaGVkZGxlLmFkbWluLnYxLkxpc3REZWFkTGV0dGVyc1JlcXVlc3QaKC5oZWRkbGUuYWRtaW4udjEuTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2UiEJACAYrnGAkKBxIFYWRtaW4ScAoNR2V0RGVhZExldHRlchIlLmhlZGRsZS5hZG1pbi52MS5HZXREZWFkTGV0dGVyUmVxdWVzdBomLmhlZGRsZS5hZG1pbi52MS5HZXREZWFkTGV0dGVyUmVzcG9uc2UiEJACAYrnGAkKBxIFYWRtaW4SfQoRUmVwbGF5RGVhZExldHRlcnMSKS5oZWRkbGUuYWRtaW4udjEuUmVwbGF5RGVhZExldHRlcnNSZXF1ZXN0GiouaGVkZGxlLmFkbWluLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVzcG9uc2UiEYrnGA0KBxIFYWRtaW4SAgh4EoABChJEaXNjYXJkRGVhZExldHRlcnMSKi5oZWRkbGUuYWRtaW4udjEuRGlzY2FyZERlYWRMZXR0ZXJzUmVxdWVzdBorLmhlZGRsZS5hZG1pbi52MS5EaXNjYXJkRGVhZExldHRlcnNSZXNwb25zZSIRiucYDQoHEgVhZG1pbhICCHgSdgoPR2V0T3V0Ym94U3RhdHVzEicuaGVkZGxlLmFkbWluLnYxLkdldE91dGJveFN0YXR1c1JlcXVlc3QaKC5oZWRkbGUuYWRtaW4udjEuR2V0T3V0Ym94U3RhdHVzUmVzcG9uc2UiEJACAYrnGAkKBxIFYWRtaW5iBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_heddle_v1_policy]);
+  fileDesc("CiNoZWRkbGUvYWRtaW4vdjEvYWRtaW5fc2VydmljZS5wcm90bxIPaGVkZGxlLmFkbWluLnYxIq4BChBMaXN0U2FnYXNSZXF1ZXN0EgwKBHNhZ2EYASABKAkSDQoFc3RhdGUYAiABKAkSEQoJb3Blbl9vbmx5GAMgASgIEi0KCm9sZGVyX3RoYW4YBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHQoJcGFnZV9zaXplGAUgASgFQgq6SAcaBRjoBygAEhwKCnBhZ2VfdG9rZW4YBiABKAlCCLpIBXIDGNAPImAKEUxpc3RTYWdhc1Jlc3BvbnNlEjIKDHBhcnRpY2lwYW50cxgBIAMoCzIcLmhlZGRsZS5hZG1pbi52MS5QYXJ0aWNpcGFudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkisQEKC1BhcnRpY2lwYW50EgwKBHNhZ2EYASABKAkSCwoDa2V5GAIgASgJEg0KBXN0YXRlGAMgASgJEg0KBWZpbmFsGAQgASgIEg8KB3ZlcnNpb24YBSABKAUSEAoIbW92ZWRfYnkYBiABKAkSFQoNbGFzdF9ldmVudF9pZBgHIAEoCRIvCgt1cGRhdGVfdGltZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiJgoOR2V0U2FnYVJlcXVlc3QSFAoDa2V5GAEgASgJQge6SARyAhABIp0CCg9HZXRTYWdhUmVzcG9uc2USMQoLcGFydGljaXBhbnQYASABKAsyHC5oZWRkbGUuYWRtaW4udjEuUGFydGljaXBhbnQSJgoGdGltZXJzGAIgAygLMhYuaGVkZGxlLmFkbWluLnYxLlRpbWVyEigKB2VmZmVjdHMYAyADKAsyFy5oZWRkbGUuYWRtaW4udjEuRWZmZWN0EiwKBnBhcmtlZBgEIAMoCzIcLmhlZGRsZS5hZG1pbi52MS5QYXJrZWRFdmVudBIxCgxkZWFkX2xldHRlcnMYBSADKAsyGy5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlchIkCgVtb3ZlcxgGIAMoCzIVLmhlZGRsZS5hZG1pbi52MS5Nb3ZlIsIBCgRNb3ZlEg8KB3ZlcnNpb24YASABKAUSDAoEZnJvbRgCIAEoCRIKCgJ0bxgDIAEoCRILCgNycGMYBCABKAkSDQoFY2F1c2UYBSABKAkSEAoIZXZlbnRfaWQYBiABKAkSEgoKZXZlbnRfdHlwZRgHIAEoCRIRCglhbm5vdW5jZWQYCCADKAkSEAoIdHJhY2VfaWQYCSABKAkSKAoEdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZAoFVGltZXISDAoEbmFtZRgBIAEoCRIsCghkdWVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYXR0ZW1wdHMYAyABKAUSDQoFZXJyb3IYBCABKAkipgEKBkVmZmVjdBIMCgRuYW1lGAEgASgJEg4KBnN0YXR1cxgCIAEoCRIQCghhdHRlbXB0cxgDIAEoBRIsCghkdWVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFZXJyb3IYBSABKAkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIsABCgtQYXJrZWRFdmVudBIQCghldmVudF9pZBgBIAEoCRIMCgR0eXBlGAIgASgJEhMKC3dhaXRpbmdfZm9yGAMgASgJEi0KCXBhcmtfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZHVlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGF0dGVtcHRzGAYgASgFEg0KBWVycm9yGAcgASgJImwKEERlYWRMZXR0ZXJGaWx0ZXISDAoEdHlwZRgBIAEoCRILCgNrZXkYAiABKAkSEgoKZXJyb3JfaGFzaBgDIAEoCRIpCgVzaW5jZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi9AEKCkRlYWRMZXR0ZXISCgoCaWQYASABKAMSEAoIZXZlbnRfaWQYAiABKAkSDAoEdHlwZRgDIAEoCRILCgNrZXkYBCABKAkSDQoFc3RhdGUYBSABKAkSDQoFZXJyb3IYBiABKAkSEgoKZXJyb3JfaGFzaBgHIAEoCRISCgpkZWxpdmVyaWVzGAggASgFEjMKD2ZpcnN0X3NlZW5fdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIroBCg9EZWFkTGV0dGVyR3JvdXASEgoKZXJyb3JfaGFzaBgBIAEoCRIMCgR0eXBlGAIgASgJEg0KBWNvdW50GAMgASgFEg0KBWVycm9yGAQgASgJEjMKD2ZpcnN0X3NlZW5fdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoObGFzdF9zZWVuX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImYKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSMQoGZmlsdGVyGAEgASgLMiEuaGVkZGxlLmFkbWluLnYxLkRlYWRMZXR0ZXJGaWx0ZXISGQoFbGltaXQYAiABKAVCCrpIBxoFGOgHKAAifgoXTGlzdERlYWRMZXR0ZXJzUmVzcG9uc2USMQoMZGVhZF9sZXR0ZXJzGAEgAygLMhsuaGVkZGxlLmFkbWluLnYxLkRlYWRMZXR0ZXISMAoGZ3JvdXBzGAIgAygLMiAuaGVkZGxlLmFkbWluLnYxLkRlYWRMZXR0ZXJHcm91cCIiChRHZXREZWFkTGV0dGVyUmVxdWVzdBIKCgJpZBgBIAEoAyKiAgoVR2V0RGVhZExldHRlclJlc3BvbnNlEjAKC2RlYWRfbGV0dGVyGAEgASgLMhsuaGVkZGxlLmFkbWluLnYxLkRlYWRMZXR0ZXISDQoFc3RhY2sYAiABKAkSRAoHaGVhZGVycxgDIAMoCzIzLmhlZGRsZS5hZG1pbi52MS5HZXREZWFkTGV0dGVyUmVzcG9uc2UuSGVhZGVyc0VudHJ5EhAKCHRyYWNlX2lkGAQgASgJEhQKDHBheWxvYWRfanNvbhgFIAEoCRIqCgVhdWRpdBgGIAMoCzIbLmhlZGRsZS5hZG1pbi52MS5BdWRpdEVudHJ5Gi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImMKCkF1ZGl0RW50cnkSDgoGYWN0aW9uGAEgASgJEgsKA3dobxgCIAEoCRIOCgZyZWFzb24YAyABKAkSKAoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi9gEKGFJlcGxheURlYWRMZXR0ZXJzUmVxdWVzdBIWCgNpZHMYASADKANCCbpIBpIBAxDoBxIxCgZmaWx0ZXIYAiABKAsyIS5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlckZpbHRlchIPCgdkcnlfcnVuGAMgASgIEhoKBnJlYXNvbhgEIAEoCUIKukgHcgUQARj0AzpiukhfGl0KFHJlcGxheV9pZHNfb3JfZmlsdGVyEhtnaXZlIGVpdGhlciBpZHMgb3IgYSBmaWx0ZXIaKChzaXplKHRoaXMuaWRzKSA+IDApICE9IGhhcyh0aGlzLmZpbHRlcikiUQoZUmVwbGF5RGVhZExldHRlcnNSZXNwb25zZRI0CghvdXRjb21lcxgBIAMoCzIiLmhlZGRsZS5hZG1pbi52MS5EZWFkTGV0dGVyT3V0Y29tZSL4AQoZRGlzY2FyZERlYWRMZXR0ZXJzUmVxdWVzdBIWCgNpZHMYASADKANCCbpIBpIBAxDoBxIxCgZmaWx0ZXIYAiABKAsyIS5oZWRkbGUuYWRtaW4udjEuRGVhZExldHRlckZpbHRlchIPCgdkcnlfcnVuGAMgASgIEhoKBnJlYXNvbhgEIAEoCUIKukgHcgUQARj0AzpjukhgGl4KFWRpc2NhcmRfaWRzX29yX2ZpbHRlchIbZ2l2ZSBlaXRoZXIgaWRzIG9yIGEgZmlsdGVyGigoc2l6ZSh0aGlzLmlkcykgPiAwKSAhPSBoYXModGhpcy5maWx0ZXIpIlIKGkRpc2NhcmREZWFkTGV0dGVyc1Jlc3BvbnNlEjQKCG91dGNvbWVzGAEgAygLMiIuaGVkZGxlLmFkbWluLnYxLkRlYWRMZXR0ZXJPdXRjb21lIj8KEURlYWRMZXR0ZXJPdXRjb21lEgoKAmlkGAEgASgDEg8KB291dGNvbWUYAiABKAkSDQoFZXJyb3IYAyABKAkifwoRVGFpbEV2ZW50c1JlcXVlc3QSDAoEdHlwZRgBIAEoCRILCgNrZXkYAiABKAkSGwoIc2VxdWVuY2UYAyABKANCB7pIBCICKABIABIqCgR0aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAQgYKBGZyb20iWAoSVGFpbEV2ZW50c1Jlc3BvbnNlEisKBWV2ZW50GAEgASgLMhwuaGVkZGxlLmFkbWluLnYxLlRhaWxlZEV2ZW50EhUKDW5leHRfc2VxdWVuY2UYAiABKAMi6wEKC1RhaWxlZEV2ZW50EhAKCHNlcXVlbmNlGAEgASgDEhAKCGV2ZW50X2lkGAIgASgJEgwKBHR5cGUYAyABKAkSCwoDa2V5GAQgASgJEhkKEWFnZ3JlZ2F0ZV92ZXJzaW9uGAUgASgDEigKBHRpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDHB1Ymxpc2hfdGltZRgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIdHJhY2VfaWQYCCABKAkSFAoMcGF5bG9hZF9qc29uGAkgASgJIhUKE0xpc3RCYWNrbG9nc1JlcXVlc3QiQgoUTGlzdEJhY2tsb2dzUmVzcG9uc2USKgoIYmFja2xvZ3MYASADKAsyGC5oZWRkbGUuYWRtaW4udjEuQmFja2xvZyKMAgoHQmFja2xvZxIQCghwcm9kdWNlchgBIAEoCRIPCgdyZWFkaW5nGAIgASgIEhgKC3VuZGVsaXZlcmVkGAMgASgDSACIAQESGwoOdW5hY2tub3dsZWRnZWQYBCABKANIAYgBARIYCgtyZWRlbGl2ZXJlZBgFIAEoA0gCiAEBEg4KBnBhcmtlZBgGIAEoAxI0ChBvbGRlc3RfcGFya190aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxkZWFkX2xldHRlcnMYCCABKANCDgoMX3VuZGVsaXZlcmVkQhEKD191bmFja25vd2xlZGdlZEIOCgxfcmVkZWxpdmVyZWQiGAoWR2V0T3V0Ym94U3RhdHVzUmVxdWVzdCKZAQoXR2V0T3V0Ym94U3RhdHVzUmVzcG9uc2USEwoLdW5wdWJsaXNoZWQYASABKAMSLQoKb2xkZXN0X2FnZRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhISCgpwdWJsaXNoaW5nGAMgASgIEhEKCWNvbm5lY3RlZBgEIAEoCBITCgt3YWl0aW5nX2ZvchgFIAMoCTKXCAoMQWRtaW5TZXJ2aWNlEmQKCUxpc3RTYWdhcxIhLmhlZGRsZS5hZG1pbi52MS5MaXN0U2FnYXNSZXF1ZXN0GiIuaGVkZGxlLmFkbWluLnYxLkxpc3RTYWdhc1Jlc3BvbnNlIhCQAgGK5xgJCgcSBWFkbWluEl4KB0dldFNhZ2ESHy5oZWRkbGUuYWRtaW4udjEuR2V0U2FnYVJlcXVlc3QaIC5oZWRkbGUuYWRtaW4udjEuR2V0U2FnYVJlc3BvbnNlIhCQAgGK5xgJCgcSBWFkbWluEnYKD0xpc3REZWFkTGV0dGVycxInLmhlZGRsZS5hZG1pbi52MS5MaXN0RGVhZExldHRlcnNSZXF1ZXN0GiguaGVkZGxlLmFkbWluLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlIhCQAgGK5xgJCgcSBWFkbWluEnAKDUdldERlYWRMZXR0ZXISJS5oZWRkbGUuYWRtaW4udjEuR2V0RGVhZExldHRlclJlcXVlc3QaJi5oZWRkbGUuYWRtaW4udjEuR2V0RGVhZExldHRlclJlc3BvbnNlIhCQAgGK5xgJCgcSBWFkbWluEn0KEVJlcGxheURlYWRMZXR0ZXJzEikuaGVkZGxlLmFkbWluLnYxLlJlcGxheURlYWRMZXR0ZXJzUmVxdWVzdBoqLmhlZGRsZS5hZG1pbi52MS5SZXBsYXlEZWFkTGV0dGVyc1Jlc3BvbnNlIhGK5xgNCgcSBWFkbWluEgIIeBKAAQoSRGlzY2FyZERlYWRMZXR0ZXJzEiouaGVkZGxlLmFkbWluLnYxLkRpc2NhcmREZWFkTGV0dGVyc1JlcXVlc3QaKy5oZWRkbGUuYWRtaW4udjEuRGlzY2FyZERlYWRMZXR0ZXJzUmVzcG9uc2UiEYrnGA0KBxIFYWRtaW4SAgh4Em4KClRhaWxFdmVudHMSIi5oZWRkbGUuYWRtaW4udjEuVGFpbEV2ZW50c1JlcXVlc3QaIy5oZWRkbGUuYWRtaW4udjEuVGFpbEV2ZW50c1Jlc3BvbnNlIhWQAgGK5xgOCgcSBWFkbWluEgMIrAIwARJtCgxMaXN0QmFja2xvZ3MSJC5oZWRkbGUuYWRtaW4udjEuTGlzdEJhY2tsb2dzUmVxdWVzdBolLmhlZGRsZS5hZG1pbi52MS5MaXN0QmFja2xvZ3NSZXNwb25zZSIQkAIBiucYCQoHEgVhZG1pbhJ2Cg9HZXRPdXRib3hTdGF0dXMSJy5oZWRkbGUuYWRtaW4udjEuR2V0T3V0Ym94U3RhdHVzUmVxdWVzdBooLmhlZGRsZS5hZG1pbi52MS5HZXRPdXRib3hTdGF0dXNSZXNwb25zZSIQkAIBiucYCQoHEgVhZG1pbmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_timestamp, file_heddle_v1_policy]);
 
 /**
  * Asks for participants. Those that meet everything given are listed.
@@ -233,6 +233,13 @@ export type GetSagaResponse = Message<"heddle.admin.v1.GetSagaResponse"> & {
    * @generated from field: repeated heddle.admin.v1.DeadLetter dead_letters = 5;
    */
   deadLetters: DeadLetter[];
+
+  /**
+   * The steps that the service has taken, the first one first. Forgotten some time after a final state.
+   *
+   * @generated from field: repeated heddle.admin.v1.Move moves = 6;
+   */
+  moves: Move[];
 };
 
 /**
@@ -241,6 +248,90 @@ export type GetSagaResponse = Message<"heddle.admin.v1.GetSagaResponse"> & {
  */
 export const GetSagaResponseSchema: GenMessage<GetSagaResponse> = /*@__PURE__*/
   messageDesc(file_heddle_admin_v1_admin_service, 4);
+
+/**
+ * One step that a service has taken in a saga.
+ *
+ * @generated from message heddle.admin.v1.Move
+ */
+export type Move = Message<"heddle.admin.v1.Move"> & {
+  /**
+   * Number of the step at this service, from 1.
+   *
+   * @generated from field: int32 version = 1;
+   */
+  version: number;
+
+  /**
+   * State before, without the enum's prefix; "NONE" before the first step.
+   *
+   * @generated from field: string from = 2;
+   */
+  from: string;
+
+  /**
+   * State after.
+   *
+   * @generated from field: string to = 3;
+   */
+  to: string;
+
+  /**
+   * Full name of the rpc that took the step.
+   *
+   * @generated from field: string rpc = 4;
+   */
+  rpc: string;
+
+  /**
+   * "command", "event", "timer" or "effect".
+   *
+   * @generated from field: string cause = 5;
+   */
+  cause: string;
+
+  /**
+   * Id of the event that was taken in; empty for other causes.
+   *
+   * @generated from field: string event_id = 6;
+   */
+  eventId: string;
+
+  /**
+   * Full name of that event's message.
+   *
+   * @generated from field: string event_type = 7;
+   */
+  eventType: string;
+
+  /**
+   * Full names of the events that the step announced, in order.
+   *
+   * @generated from field: repeated string announced = 8;
+   */
+  announced: string[];
+
+  /**
+   * Id of the trace in which the step was taken.
+   *
+   * @generated from field: string trace_id = 9;
+   */
+  traceId: string;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 10;
+   */
+  time?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message heddle.admin.v1.Move.
+ * Use `create(MoveSchema)` to create a new message.
+ */
+export const MoveSchema: GenMessage<Move> = /*@__PURE__*/
+  messageDesc(file_heddle_admin_v1_admin_service, 5);
 
 /**
  * A timer that is armed.
@@ -282,7 +373,7 @@ export type Timer = Message<"heddle.admin.v1.Timer"> & {
  * Use `create(TimerSchema)` to create a new message.
  */
 export const TimerSchema: GenMessage<Timer> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 5);
+  messageDesc(file_heddle_admin_v1_admin_service, 6);
 
 /**
  * A call to the outside world.
@@ -338,7 +429,7 @@ export type Effect = Message<"heddle.admin.v1.Effect"> & {
  * Use `create(EffectSchema)` to create a new message.
  */
 export const EffectSchema: GenMessage<Effect> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 6);
+  messageDesc(file_heddle_admin_v1_admin_service, 7);
 
 /**
  * An event that has come and waits.
@@ -401,10 +492,10 @@ export type ParkedEvent = Message<"heddle.admin.v1.ParkedEvent"> & {
  * Use `create(ParkedEventSchema)` to create a new message.
  */
 export const ParkedEventSchema: GenMessage<ParkedEvent> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 7);
+  messageDesc(file_heddle_admin_v1_admin_service, 8);
 
 /**
- * Which dead letters are meant: the open ones that meet everything given.
+ * Which dead letters are meant: the open and the retrying ones that meet everything given.
  *
  * @generated from message heddle.admin.v1.DeadLetterFilter
  */
@@ -443,10 +534,10 @@ export type DeadLetterFilter = Message<"heddle.admin.v1.DeadLetterFilter"> & {
  * Use `create(DeadLetterFilterSchema)` to create a new message.
  */
 export const DeadLetterFilterSchema: GenMessage<DeadLetterFilter> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 8);
+  messageDesc(file_heddle_admin_v1_admin_service, 9);
 
 /**
- * An event that the service could not take in.
+ * An event that the service cannot take in.
  *
  * @generated from message heddle.admin.v1.DeadLetter
  */
@@ -480,7 +571,8 @@ export type DeadLetter = Message<"heddle.admin.v1.DeadLetter"> & {
   key: string;
 
   /**
-   * "open", "replayed" or "discarded".
+   * "open": set aside until somebody replays or discards it; "retrying": critical, hence never set aside, and tried
+   * again and again; "recovered": it went through in the end; "replayed" or "discarded".
    *
    * @generated from field: string state = 5;
    */
@@ -527,7 +619,7 @@ export type DeadLetter = Message<"heddle.admin.v1.DeadLetter"> & {
  * Use `create(DeadLetterSchema)` to create a new message.
  */
 export const DeadLetterSchema: GenMessage<DeadLetter> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 9);
+  messageDesc(file_heddle_admin_v1_admin_service, 10);
 
 /**
  * Dead letters whose errors read alike.
@@ -583,7 +675,7 @@ export type DeadLetterGroup = Message<"heddle.admin.v1.DeadLetterGroup"> & {
  * Use `create(DeadLetterGroupSchema)` to create a new message.
  */
 export const DeadLetterGroupSchema: GenMessage<DeadLetterGroup> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 10);
+  messageDesc(file_heddle_admin_v1_admin_service, 11);
 
 /**
  * Asks for dead letters.
@@ -592,7 +684,7 @@ export const DeadLetterGroupSchema: GenMessage<DeadLetterGroup> = /*@__PURE__*/
  */
 export type ListDeadLettersRequest = Message<"heddle.admin.v1.ListDeadLettersRequest"> & {
   /**
-   * Which ones. Left out, all that are open.
+   * Which ones. Left out, all that are open or retrying.
    *
    * @generated from field: heddle.admin.v1.DeadLetterFilter filter = 1;
    */
@@ -611,7 +703,7 @@ export type ListDeadLettersRequest = Message<"heddle.admin.v1.ListDeadLettersReq
  * Use `create(ListDeadLettersRequestSchema)` to create a new message.
  */
 export const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 11);
+  messageDesc(file_heddle_admin_v1_admin_service, 12);
 
 /**
  * Dead letters, one by one and counted.
@@ -639,7 +731,7 @@ export type ListDeadLettersResponse = Message<"heddle.admin.v1.ListDeadLettersRe
  * Use `create(ListDeadLettersResponseSchema)` to create a new message.
  */
 export const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 12);
+  messageDesc(file_heddle_admin_v1_admin_service, 13);
 
 /**
  * Asks for one dead letter.
@@ -660,7 +752,7 @@ export type GetDeadLetterRequest = Message<"heddle.admin.v1.GetDeadLetterRequest
  * Use `create(GetDeadLetterRequestSchema)` to create a new message.
  */
 export const GetDeadLetterRequestSchema: GenMessage<GetDeadLetterRequest> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 13);
+  messageDesc(file_heddle_admin_v1_admin_service, 14);
 
 /**
  * All that is known of a dead letter.
@@ -716,7 +808,7 @@ export type GetDeadLetterResponse = Message<"heddle.admin.v1.GetDeadLetterRespon
  * Use `create(GetDeadLetterResponseSchema)` to create a new message.
  */
 export const GetDeadLetterResponseSchema: GenMessage<GetDeadLetterResponse> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 14);
+  messageDesc(file_heddle_admin_v1_admin_service, 15);
 
 /**
  * What somebody did with a dead letter.
@@ -758,7 +850,7 @@ export type AuditEntry = Message<"heddle.admin.v1.AuditEntry"> & {
  * Use `create(AuditEntrySchema)` to create a new message.
  */
 export const AuditEntrySchema: GenMessage<AuditEntry> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 15);
+  messageDesc(file_heddle_admin_v1_admin_service, 16);
 
 /**
  * Asks to run handlers again.
@@ -800,7 +892,7 @@ export type ReplayDeadLettersRequest = Message<"heddle.admin.v1.ReplayDeadLetter
  * Use `create(ReplayDeadLettersRequestSchema)` to create a new message.
  */
 export const ReplayDeadLettersRequestSchema: GenMessage<ReplayDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 16);
+  messageDesc(file_heddle_admin_v1_admin_service, 17);
 
 /**
  * What came of it.
@@ -821,7 +913,7 @@ export type ReplayDeadLettersResponse = Message<"heddle.admin.v1.ReplayDeadLette
  * Use `create(ReplayDeadLettersResponseSchema)` to create a new message.
  */
 export const ReplayDeadLettersResponseSchema: GenMessage<ReplayDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 17);
+  messageDesc(file_heddle_admin_v1_admin_service, 18);
 
 /**
  * Asks to give dead letters up.
@@ -863,7 +955,7 @@ export type DiscardDeadLettersRequest = Message<"heddle.admin.v1.DiscardDeadLett
  * Use `create(DiscardDeadLettersRequestSchema)` to create a new message.
  */
 export const DiscardDeadLettersRequestSchema: GenMessage<DiscardDeadLettersRequest> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 18);
+  messageDesc(file_heddle_admin_v1_admin_service, 19);
 
 /**
  * What came of it.
@@ -884,7 +976,7 @@ export type DiscardDeadLettersResponse = Message<"heddle.admin.v1.DiscardDeadLet
  * Use `create(DiscardDeadLettersResponseSchema)` to create a new message.
  */
 export const DiscardDeadLettersResponseSchema: GenMessage<DiscardDeadLettersResponse> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 19);
+  messageDesc(file_heddle_admin_v1_admin_service, 20);
 
 /**
  * What came of one letter.
@@ -919,7 +1011,269 @@ export type DeadLetterOutcome = Message<"heddle.admin.v1.DeadLetterOutcome"> & {
  * Use `create(DeadLetterOutcomeSchema)` to create a new message.
  */
 export const DeadLetterOutcomeSchema: GenMessage<DeadLetterOutcome> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 20);
+  messageDesc(file_heddle_admin_v1_admin_service, 21);
+
+/**
+ * Asks for a service's events. Those that meet everything given are told.
+ *
+ * @generated from message heddle.admin.v1.TailEventsRequest
+ */
+export type TailEventsRequest = Message<"heddle.admin.v1.TailEventsRequest"> & {
+  /**
+   * Full name of the event's message. Empty for all.
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * Key of the aggregate. Empty for all.
+   *
+   * @generated from field: string key = 2;
+   */
+  key: string;
+
+  /**
+   * Where to begin. Left out, with what is published from now on.
+   *
+   * @generated from oneof heddle.admin.v1.TailEventsRequest.from
+   */
+  from: {
+    /**
+     * Position in the service's stream.
+     *
+     * @generated from field: int64 sequence = 3;
+     */
+    value: bigint;
+    case: "sequence";
+  } | {
+    /**
+     * With what was published at this time or later.
+     *
+     * @generated from field: google.protobuf.Timestamp time = 4;
+     */
+    value: Timestamp;
+    case: "time";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message heddle.admin.v1.TailEventsRequest.
+ * Use `create(TailEventsRequestSchema)` to create a new message.
+ */
+export const TailEventsRequestSchema: GenMessage<TailEventsRequest> = /*@__PURE__*/
+  messageDesc(file_heddle_admin_v1_admin_service, 22);
+
+/**
+ * One event, or the sign that the tail has begun.
+ *
+ * @generated from message heddle.admin.v1.TailEventsResponse
+ */
+export type TailEventsResponse = Message<"heddle.admin.v1.TailEventsResponse"> & {
+  /**
+   * The event. Unset in the first answer.
+   *
+   * @generated from field: heddle.admin.v1.TailedEvent event = 1;
+   */
+  event?: TailedEvent | undefined;
+
+  /**
+   * Where to go on when the tail is asked for again.
+   *
+   * @generated from field: int64 next_sequence = 2;
+   */
+  nextSequence: bigint;
+};
+
+/**
+ * Describes the message heddle.admin.v1.TailEventsResponse.
+ * Use `create(TailEventsResponseSchema)` to create a new message.
+ */
+export const TailEventsResponseSchema: GenMessage<TailEventsResponse> = /*@__PURE__*/
+  messageDesc(file_heddle_admin_v1_admin_service, 23);
+
+/**
+ * An event as it was published.
+ *
+ * @generated from message heddle.admin.v1.TailedEvent
+ */
+export type TailedEvent = Message<"heddle.admin.v1.TailedEvent"> & {
+  /**
+   * Position in the service's stream.
+   *
+   * @generated from field: int64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * Id of the event.
+   *
+   * @generated from field: string event_id = 2;
+   */
+  eventId: string;
+
+  /**
+   * Full name of the event's message.
+   *
+   * @generated from field: string type = 3;
+   */
+  type: string;
+
+  /**
+   * Key of the aggregate.
+   *
+   * @generated from field: string key = 4;
+   */
+  key: string;
+
+  /**
+   * Position among the events of the aggregate, from 1.
+   *
+   * @generated from field: int64 aggregate_version = 5;
+   */
+  aggregateVersion: bigint;
+
+  /**
+   * When it was announced.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 6;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * When it was published.
+   *
+   * @generated from field: google.protobuf.Timestamp publish_time = 7;
+   */
+  publishTime?: Timestamp | undefined;
+
+  /**
+   * Id of the trace in which it was announced.
+   *
+   * @generated from field: string trace_id = 8;
+   */
+  traceId: string;
+
+  /**
+   * The event as JSON, sensitive fields redacted. Empty when the service cannot read it.
+   *
+   * @generated from field: string payload_json = 9;
+   */
+  payloadJson: string;
+};
+
+/**
+ * Describes the message heddle.admin.v1.TailedEvent.
+ * Use `create(TailedEventSchema)` to create a new message.
+ */
+export const TailedEventSchema: GenMessage<TailedEvent> = /*@__PURE__*/
+  messageDesc(file_heddle_admin_v1_admin_service, 24);
+
+/**
+ * Asks how far a service is behind.
+ *
+ * @generated from message heddle.admin.v1.ListBacklogsRequest
+ */
+export type ListBacklogsRequest = Message<"heddle.admin.v1.ListBacklogsRequest"> & {
+};
+
+/**
+ * Describes the message heddle.admin.v1.ListBacklogsRequest.
+ * Use `create(ListBacklogsRequestSchema)` to create a new message.
+ */
+export const ListBacklogsRequestSchema: GenMessage<ListBacklogsRequest> = /*@__PURE__*/
+  messageDesc(file_heddle_admin_v1_admin_service, 25);
+
+/**
+ * How far a service is behind.
+ *
+ * @generated from message heddle.admin.v1.ListBacklogsResponse
+ */
+export type ListBacklogsResponse = Message<"heddle.admin.v1.ListBacklogsResponse"> & {
+  /**
+   * One for each service whose events it takes in.
+   *
+   * @generated from field: repeated heddle.admin.v1.Backlog backlogs = 1;
+   */
+  backlogs: Backlog[];
+};
+
+/**
+ * Describes the message heddle.admin.v1.ListBacklogsResponse.
+ * Use `create(ListBacklogsResponseSchema)` to create a new message.
+ */
+export const ListBacklogsResponseSchema: GenMessage<ListBacklogsResponse> = /*@__PURE__*/
+  messageDesc(file_heddle_admin_v1_admin_service, 26);
+
+/**
+ * How far a service is behind another one.
+ *
+ * @generated from message heddle.admin.v1.Backlog
+ */
+export type Backlog = Message<"heddle.admin.v1.Backlog"> & {
+  /**
+   * The service that announces the events, such as "shop.order".
+   *
+   * @generated from field: string producer = 1;
+   */
+  producer: string;
+
+  /**
+   * Whether its events are being read now. The figures of the broker are unset otherwise.
+   *
+   * @generated from field: bool reading = 2;
+   */
+  reading: boolean;
+
+  /**
+   * Events that were not delivered yet.
+   *
+   * @generated from field: optional int64 undelivered = 3;
+   */
+  undelivered?: bigint | undefined;
+
+  /**
+   * Events that were delivered and not taken in yet.
+   *
+   * @generated from field: optional int64 unacknowledged = 4;
+   */
+  unacknowledged?: bigint | undefined;
+
+  /**
+   * Those of them that were delivered more than once.
+   *
+   * @generated from field: optional int64 redelivered = 5;
+   */
+  redelivered?: bigint | undefined;
+
+  /**
+   * Events that have come and wait, for their saga or behind a dead letter.
+   *
+   * @generated from field: int64 parked = 6;
+   */
+  parked: bigint;
+
+  /**
+   * Since when the oldest of them waits.
+   *
+   * @generated from field: google.protobuf.Timestamp oldest_park_time = 7;
+   */
+  oldestParkTime?: Timestamp | undefined;
+
+  /**
+   * Dead letters that somebody has to look after.
+   *
+   * @generated from field: int64 dead_letters = 8;
+   */
+  deadLetters: bigint;
+};
+
+/**
+ * Describes the message heddle.admin.v1.Backlog.
+ * Use `create(BacklogSchema)` to create a new message.
+ */
+export const BacklogSchema: GenMessage<Backlog> = /*@__PURE__*/
+  messageDesc(file_heddle_admin_v1_admin_service, 27);
 
 /**
  * Asks for the state of the outbox.
@@ -934,7 +1288,7 @@ export type GetOutboxStatusRequest = Message<"heddle.admin.v1.GetOutboxStatusReq
  * Use `create(GetOutboxStatusRequestSchema)` to create a new message.
  */
 export const GetOutboxStatusRequestSchema: GenMessage<GetOutboxStatusRequest> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 21);
+  messageDesc(file_heddle_admin_v1_admin_service, 28);
 
 /**
  * The state of the outbox and of the broker's connection.
@@ -983,7 +1337,7 @@ export type GetOutboxStatusResponse = Message<"heddle.admin.v1.GetOutboxStatusRe
  * Use `create(GetOutboxStatusResponseSchema)` to create a new message.
  */
 export const GetOutboxStatusResponseSchema: GenMessage<GetOutboxStatusResponse> = /*@__PURE__*/
-  messageDesc(file_heddle_admin_v1_admin_service, 22);
+  messageDesc(file_heddle_admin_v1_admin_service, 29);
 
 /**
  * Looks into one service's sagas, dead letters and outbox. Every service process serves it beside its own contract.
@@ -1012,7 +1366,8 @@ export const AdminService: GenService<{
     output: typeof GetSagaResponseSchema;
   },
   /**
-   * Lists the events that this service could not take in, last seen first, with the counts of alike errors.
+   * Lists the events that this service cannot take in, last seen first, with the counts of alike errors: those that it
+   * has set aside, and the critical ones that it tries again and again.
    *
    * @generated from rpc heddle.admin.v1.AdminService.ListDeadLetters
    */
@@ -1042,7 +1397,7 @@ export const AdminService: GenService<{
     output: typeof ReplayDeadLettersResponseSchema;
   },
   /**
-   * Gives dead letters up for good; what waited behind them goes on. Kept in the audit with the caller's id.
+   * Gives dead letters up for good, critical ones too; what waited behind them goes on. Kept in the audit with the caller's id.
    *
    * @generated from rpc heddle.admin.v1.AdminService.DiscardDeadLetters
    */
@@ -1050,6 +1405,27 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof DiscardDeadLettersRequestSchema;
     output: typeof DiscardDeadLettersResponseSchema;
+  },
+  /**
+   * Follows the events that this service announces, from the moment of publication on, in the order of its stream. Ends
+   * when the caller goes away, when the service stops, or at the deadline: ask again from next_sequence.
+   *
+   * @generated from rpc heddle.admin.v1.AdminService.TailEvents
+   */
+  tailEvents: {
+    methodKind: "server_streaming";
+    input: typeof TailEventsRequestSchema;
+    output: typeof TailEventsResponseSchema;
+  },
+  /**
+   * Says how far this service is behind each service whose events it takes in.
+   *
+   * @generated from rpc heddle.admin.v1.AdminService.ListBacklogs
+   */
+  listBacklogs: {
+    methodKind: "unary";
+    input: typeof ListBacklogsRequestSchema;
+    output: typeof ListBacklogsResponseSchema;
   },
   /**
    * Says how many events wait to be published, and how this replica stands with the broker.
