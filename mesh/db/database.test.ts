@@ -187,7 +187,9 @@ describe("a lost connection", () => {
         const work = database.transaction(async (tx) => {
           const end = tx.execute(sql`select pg_terminate_backend(pg_backend_pid())`);
           // More than the driver sends ahead.
-          const inserts = Array.from({ length: 150 }, (_, id) => tx.execute(sql`insert into counter values (${id}, 0)`));
+          const inserts = Array.from({ length: 150 }, (_, id) =>
+            tx.execute(sql`insert into counter values (${id}, 0)`),
+          );
           await Promise.allSettled([end, ...inserts]);
         });
         await expect(work).rejects.toThrow();
