@@ -14,8 +14,8 @@ import { createEvents, type Events } from "#mesh/events";
 /** A service that announces orders and does nothing else. */
 export interface Announcer {
   readonly database: Database;
-  /** Replica of its events: nothing is published before its start(). */
-  createEvents(): Events;
+  /** Replica of its events: nothing is published before its start(). `now` says what is old; default the clock. */
+  createEvents(now?: () => number): Events;
 }
 
 const log = pino({ level: "warn" }, pino.destination(2));
@@ -29,10 +29,10 @@ const contract = readContract({
 export async function createAnnouncer(postgresUrl: string, natsUrl: string): Promise<Announcer> {
   const database = createDatabase({ postgresUrl, name: "bench_announcer", migrations: [meshMigrations], log });
   await database.start();
-  return { database, createEvents: () => createEvents({ contract, database, natsUrl, log }) };
+  return { database, createEvents: (now = Date.now) => createEvents({ contract, database, natsUrl, now, log }) };
 }
 
-/** Announces one order for each id, in one transaction. `committed` is called when it has committed. */
+/** Announces one order for each id, in one transaction. */
 export async function announce({ database }: Announcer, events: Events, orderIds: readonly string[]): Promise<void> {
   const event = eventContract(OrderPlacedSchema);
   if (event === undefined) throw new Error("OrderPlaced is no event");

@@ -12,24 +12,32 @@ export interface HopResult {
 
 const warmUp = 1_000;
 const events = 6_000;
+/** While so many old events are deleted, so many are announced. */
+const old = 200_000;
+const eventsMeanwhile = 2_000;
 
-/** Measures at 200 events a second, between two processes; takes about 40 seconds. */
-export async function measureHop({ postgresUrl, natsUrl }: Servers): Promise<HopResult> {
+/** Measures at 200 events a second, between two processes; takes about 50 seconds. */
+export async function measureHop({ postgresUrl, natsUrl }: Servers): Promise<{ alone: HopResult; pruning: HopResult }> {
   const announcer = startChild("announce-child.ts", [postgresUrl, natsUrl]);
   const receiver = startChild("receive-child.ts", [postgresUrl, natsUrl]);
   try {
-    let latencies: number[] = [];
-    for (const count of [warmUp, events]) {
+    await announcer.ask("start", old);
+    const measure = async (command: "flow" | "flowAndPrune", count: number) => {
       const [announced, taken] = await Promise.all([
-        announcer.ask<Moments>("flow", count),
+        announcer.ask<Moments>(command, count),
         receiver.ask<Moments>("taken", count),
       ]);
-      const takenAt = new Map(taken);
-      latencies = announced.map(([key, at]) => (takenAt.get(key) ?? Number.NaN) - at);
-    }
-    return { p50Ms: percentile(latencies, 50), p99Ms: percentile(latencies, 99), maxMs: percentile(latencies, 100) };
+      return hopOf(announced, new Map(taken));
+    };
+    await measure("flow", warmUp);
+    return { alone: await measure("flow", events), pruning: await measure("flowAndPrune", eventsMeanwhile) };
   } finally {
     announcer.end();
     receiver.end();
   }
+}
+
+function hopOf(announced: Moments, takenAt: ReadonlyMap<string, number>): HopResult {
+  const latencies = announced.map(([key, at]) => (takenAt.get(key) ?? Number.NaN) - at);
+  return { p50Ms: percentile(latencies, 50), p99Ms: percentile(latencies, 99), maxMs: percentile(latencies, 100) };
 }
