@@ -70,16 +70,19 @@ async function publishOne(jetstream: JetStreamClient, event: Stored): Promise<vo
 
 /** Events a second that one connection marks as published, as many at a time, doing nothing else. */
 async function mark(count: number): Promise<number> {
-  const events = await sql<{ id: string }[]>`select id from heddle.outbox order by id desc limit ${count}`;
+  const events = await sql<{ id: string; sequence: string }[]>`
+    select id, stream_seq as sequence from heddle.outbox order by id desc limit ${count}`;
   const ids = events.map(({ id }) => id).reverse();
+  // Their own positions: by others the relay would take the events for lost.
+  const sequences = events.map(({ sequence }) => sequence).reverse();
   await sql`update heddle.outbox set published_at = null, stream_seq = null where id = any(${ids}::bigint[])`;
   await sql`vacuum analyze heddle.outbox`;
   const started = now();
   for (let from = 0; from < ids.length; from += batchSize) {
-    const batch = ids.slice(from, from + batchSize);
+    const to = from + batchSize;
     await sql`
       update heddle.outbox set published_at = now(), stream_seq = marked.sequence
-      from unnest(${batch}::bigint[], ${batch}::bigint[]) as marked (id, sequence)
+      from unnest(${ids.slice(from, to)}::bigint[], ${sequences.slice(from, to)}::bigint[]) as marked (id, sequence)
       where outbox.id = marked.id`;
   }
   return ids.length / ((now() - started) / 1000);
