@@ -8,6 +8,8 @@ export interface Upstream {
   readonly service: DescService;
   /** Where: see readTarget. */
   readonly address: string;
+  /** Set for a contract that the gateway serves itself. */
+  readonly own?: Transport;
 }
 
 /** A channel to one address. */
@@ -15,6 +17,7 @@ export type UpstreamTransport = Transport & { close?(): void };
 
 /** Channels to everything that is behind the gateway. */
 export interface Upstreams {
+  /** The services behind it. */
   readonly list: readonly Upstream[];
   /** The channel of a service, which passes on whose call it is. */
   channel(service: DescService): Transport;
@@ -28,16 +31,19 @@ export type OpenChannel = (upstream: Upstream, forwardUser: boolean) => Upstream
 
 /** Opens one channel of each kind to each address, by the policies of the first contract that is served there. */
 export function createUpstreams(list: readonly Upstream[], open: OpenChannel): Upstreams {
-  const first = [...Map.groupBy(list, ({ address }) => address).values()].flatMap(([upstream]) => upstream ?? []);
+  const others = list.filter(({ own }) => own === undefined);
+  const first = [...Map.groupBy(others, ({ address }) => address).values()].flatMap(([upstream]) => upstream ?? []);
   const forwarding = new Map(first.map((upstream) => [upstream.address, open(upstream, true)]));
-  const own = new Map(first.map((upstream) => [upstream.address, open(upstream, false)]));
-  const byService = new Map(list.map(({ service, address }) => [service.typeName, forwarding.get(address)]));
+  const nobodys = new Map(first.map((upstream) => [upstream.address, open(upstream, false)]));
+  const byService = new Map(
+    list.map(({ service, address, own }) => [service.typeName, own ?? forwarding.get(address)]),
+  );
   return {
-    list,
+    list: others,
     channel: (service) => known(byService.get(service.typeName), service.typeName),
-    ownChannel: (address) => known(own.get(address), address),
+    ownChannel: (address) => known(nobodys.get(address), address),
     close() {
-      for (const channel of [...forwarding.values(), ...own.values()]) channel.close?.();
+      for (const channel of [...forwarding.values(), ...nobodys.values()]) channel.close?.();
     },
   };
 }

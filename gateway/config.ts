@@ -16,7 +16,7 @@ export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
 /** What the gateway reads as every service does. */
 type CommonSetting =
   | ("host" | "meshSecret" | "logLevel" | "logFormat")
-  | ("channel" | "localCalls" | "natsUrl" | "self" | "addressOf");
+  | ("channel" | "localCalls" | "trafficFaults" | "natsUrl" | "streamReplicas" | "self" | "addressOf");
 
 const origin = /^(?:\*|https?:\/\/[^\s/,]+)$/;
 
@@ -40,9 +40,10 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
   const read = readEnvironment(shape, env);
   // What all processes of a mesh read alike comes from where they read it.
   const { host, meshSecret, logLevel, logFormat, ...calls } = readServiceConfig(IdentityService, env);
-  const { channel, localCalls, natsUrl, self, addressOf } = calls;
+  const { channel, localCalls, trafficFaults, natsUrl, streamReplicas, self, addressOf } = calls;
   return Object.freeze({
-    ...{ host, meshSecret, logLevel, logFormat, channel, localCalls, natsUrl, self, addressOf },
+    ...{ host, meshSecret, logLevel, logFormat, channel, localCalls, trafficFaults, natsUrl, streamReplicas, self },
+    addressOf,
     port: read.GATEWAY_PORT,
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,

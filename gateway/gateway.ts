@@ -1,13 +1,13 @@
 import type { RequestListener } from "node:http";
 import type { Registry } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
+import { createClient, createRouterTransport } from "@connectrpc/connect";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
+import { DataPlaneService } from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
+import { dataPlaneHandlers } from "#mesh/admin";
 import { readPolicies } from "#mesh/contract";
-import { createRegistryView, type Registry as InstanceRegistry, readTarget } from "#mesh/discovery";
 import { type AccessTokenVerifier, accessTokenVerifier, remoteKeys, serviceIdentity } from "#mesh/identity";
 import { type Program, StartError } from "#mesh/process";
-import { createTargetTransport } from "#mesh/rpc";
-import { targetCalls } from "#mesh/service";
+import { createDataPlane, type DataPlane } from "#mesh/service";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import { logWhenOver } from "./access-log.ts";
 import { createGate } from "./authenticate.ts";
@@ -40,14 +40,18 @@ export interface GatewayOptions {
 
 /** Creates the gateway. Throws a StartError that lists what is wrong with the contracts' policies and HTTP rules. */
 export function gateway(options: GatewayOptions): Program & { readonly url: string } {
-  const { config, services } = options;
+  const { config } = options;
   const log = options.log ?? createLogger({ name: "gateway", level: config.logLevel, format: config.logFormat });
+  const plane = createDataPlane({
+    ...{ name: "gateway", config, log },
+    identity: serviceIdentity("gateway", config.meshSecret),
+  });
+  const services = [...options.services, ownServices(plane)];
+  const open: OpenChannel = ({ service, address }, forwardUser) => plane.transport(service, address, forwardUser);
+  const upstreams = createUpstreams(services, options.open ?? open);
   const policies = [...readPolicies(services.map(({ service }) => service)).values()];
   const registry = createMessageRegistry(services.map(({ service }) => service));
   const table = createRouteTable(policies, registry);
-  const asksRegistry = services.some(({ address }) => readTarget(address)?.kind === "registry");
-  const instances = asksRegistry ? createRegistryView({ natsUrl: config.natsUrl, name: "gateway", log }) : undefined;
-  const upstreams = createUpstreams(services, options.open ?? meshChannels(config, instances?.registry));
   const gate = createGate(options.tokens ?? tokensOf(upstreams));
   const { maxBodyBytes } = config;
   const shared = { gate, upstreams, registry, log };
@@ -64,14 +68,14 @@ export function gateway(options: GatewayOptions): Program & { readonly url: stri
       return http.url;
     },
     async start() {
-      await instances?.view.start();
+      await plane.start();
       await http.start();
       log.info({ url: http.url, routes: table.routes.length }, "listening");
     },
     async stop() {
       await http.stop();
       upstreams.close();
-      await instances?.view.stop();
+      await plane.stop();
     },
   };
 }
@@ -118,12 +122,11 @@ function answerOptions(exchange: Exchange, { cors, rpc, table }: ListenerParts):
   return true;
 }
 
-/** Channels as the services have them. The broker is only needed where an address asks for its registry. */
-function meshChannels(config: GatewayConfig, registry: InstanceRegistry | undefined): OpenChannel {
-  const identity = serviceIdentity("gateway", config.meshSecret);
-  const calls = targetCalls(config, registry);
-  return ({ service, address }, forwardUser) =>
-    createTargetTransport({ ...calls, service, address, identity, forwardUser });
+/** The calls of the gateway itself, for admins to look into. */
+function ownServices(plane: DataPlane): Upstream {
+  const { handlers } = dataPlaneHandlers(plane);
+  const own = createRouterTransport((router) => router.service(DataPlaneService, handlers));
+  return { service: DataPlaneService, address: "", own };
 }
 
 function tokensOf(upstreams: Upstreams): AccessTokenVerifier {

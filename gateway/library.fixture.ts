@@ -128,6 +128,8 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     logFormat: "json",
     channel: "mesh",
     localCalls: false,
+    trafficFaults: false,
+    streamReplicas: 1,
     natsUrl: "nats://127.0.0.1:1",
     self: { address: "", version: "", zone: "", weight: 1 },
     corsOrigins: [],

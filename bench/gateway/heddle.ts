@@ -13,6 +13,8 @@ const edge = gateway({
     logFormat: "json",
     channel: "mesh",
     localCalls: false,
+    trafficFaults: false,
+    streamReplicas: 1,
     natsUrl: "nats://127.0.0.1:1",
     self: { address: "", version: "", zone: "", weight: 1 },
     corsOrigins: [],

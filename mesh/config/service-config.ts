@@ -39,6 +39,8 @@ export interface ServiceConfig {
   readonly channel: "mesh" | "grpc-js";
   /** Whether services of the same process call each other without a socket. */
   readonly localCalls: boolean;
+  /** Whether rules of traffic may put faults into calls. */
+  readonly trafficFaults: boolean;
   /**
    * Where a contract is served: <SYSTEM>_<SERVICE>_ADDRESS in one of the forms of readTarget(), else host:port with
    * this machine and the contract's default port. Throws a ConfigurationError when neither says one.
@@ -104,6 +106,7 @@ const common = {
   HEDDLE_LOCAL_CALLS: variable
     .flag(true)
     .describe("whether services of the same process call each other without a socket"),
+  HEDDLE_TRAFFIC_FAULTS: variable.flag(false).describe("whether rules of traffic may put faults into calls"),
   HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
 };
 
@@ -144,6 +147,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     faults,
     channel: read.HEDDLE_CHANNEL,
     localCalls: read.HEDDLE_LOCAL_CALLS,
+    trafficFaults: read.HEDDLE_TRAFFIC_FAULTS,
     addressOf: (service: DescService) => addressOf(service, env),
   });
 }

@@ -5,4 +5,4 @@ export {
   type ServiceOptions,
   type ServiceParts,
 } from "./create-service.ts";
-export { type CallSettings, targetCalls } from "./target-calls.ts";
+export { createDataPlane, type DataPlane, type DataPlaneOptions } from "./data-plane.ts";
