@@ -13,8 +13,8 @@ export interface MeshTransportOptions extends TransportOptions, EndpointSettings
 /**
  * Creates the transport of a typed client to one address: `createClient(OrderService, createMeshTransport({ address }))`.
  * It connects with the first call and again when the connection is lost; a call that finds no server ends Unavailable at
- * once. No policy but the deadline applies: createTargetTransport() has them all.
- * Throws a TypeError for an address that is not of the form host:port, and for TLS or gzip with grpc-js.
+ * once. Of several addresses it calls the first that it can reach. No policy but the deadline applies:
+ * createTargetTransport() has them all. Throws a TypeError for an address in a registry, and for TLS or gzip with grpc-js.
  */
 export function createMeshTransport(options: MeshTransportOptions): ClosableTransport {
   return createTransport(openEndpoint(options.address, options), options);

@@ -1,4 +1,5 @@
 import { createChannel, createGrpcJsChannel, type SecureOptions } from "#mesh/channel";
+import { readTarget } from "#mesh/discovery";
 import type { EndpointChannel } from "#mesh/target";
 import { preferLocal } from "./local-server.ts";
 
@@ -22,8 +23,8 @@ export type ChannelKind = "mesh" | "grpc-js";
 const DEFAULT_MAX_BYTES = 4 * 1024 * 1024;
 
 /**
- * Makes the channel to an address; it connects with its first call. Throws a TypeError for an address that is not of the
- * form host:port, and for TLS or gzip with grpc-js.
+ * Makes the channel to an address, host:port, or to the first of several that it can reach. It connects with its first
+ * call. Throws a TypeError for any other form of address, and for TLS or gzip with grpc-js.
  */
 export function openEndpoint(address: string, settings: EndpointSettings): EndpointChannel {
   const { local, maxMessageBytes = DEFAULT_MAX_BYTES } = settings;
@@ -33,7 +34,7 @@ export function openEndpoint(address: string, settings: EndpointSettings): Endpo
 
 function openOwn(address: string, { secure, gzip, maxMessageBytes = DEFAULT_MAX_BYTES }: EndpointSettings) {
   const optional = { ...(secure && { secure }), ...(gzip && { gzip }) };
-  const channel = createChannel({ addresses: [address], maxReceiveBytes: maxMessageBytes, ...optional });
+  const channel = createChannel({ addresses: addressesOf(address), maxReceiveBytes: maxMessageBytes, ...optional });
   return {
     ...channel,
     get unreachable() {
@@ -50,4 +51,12 @@ function openGrpcJs(address: string, { secure, gzip, maxMessageBytes = DEFAULT_M
   const channel = createGrpcJsChannel({ address, maxReceiveBytes: maxMessageBytes });
   // grpc-js lets calls under way end when a channel is closed, and does not say how its connections are.
   return { ...channel, unreachable: false, drain: () => channel.close() };
+}
+
+/** A name is looked up at each connection, so the one host:port is enough for DNS, too. */
+function addressesOf(address: string): readonly string[] {
+  const target = readTarget(address);
+  if (target?.kind === "static") return target.addresses;
+  if (target?.kind === "dns") return [target.name];
+  throw new TypeError(`"${address}" is no address that a client can call: host:port, or dns:///host:port`);
 }
