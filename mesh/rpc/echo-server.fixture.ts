@@ -3,8 +3,8 @@ import { type AccessTokenVerifier, serviceIdentity, type User } from "#mesh/iden
 import { createLogger } from "#mesh/telemetry";
 import type { CallRecord } from "./call-record.ts";
 import { EchoErrorReason, EchoService } from "./echo-contract.fixture.ts";
-import { createMeshTransport, type MeshTransportOptions } from "./grpc-transport.ts";
 import { implement, type RpcHandlers } from "./handler.ts";
+import { createMeshTransport, type MeshTransportOptions } from "./mesh-transport.ts";
 import { createRpcServer, type RpcServerOptions } from "./server.ts";
 
 /** The secret that the services of a test share. */

@@ -1,5 +1,4 @@
 export type { CallRecord } from "./call-record.ts";
-export { type ClosableTransport, createMeshTransport, type MeshTransportOptions } from "./grpc-transport.ts";
 export {
   type AnyRpcHandler,
   implement,
@@ -9,4 +8,6 @@ export {
   type RpcService,
   requireUser,
 } from "./handler.ts";
+export { type ChannelKind, createMeshTransport, type MeshTransportOptions } from "./mesh-transport.ts";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.ts";
+export type { ClosableTransport } from "./transport.ts";

@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { appendMetadata, type SentMetadata } from "#mesh/channel";
 import { declaredDeadlineMs } from "#mesh/contract";
 import type { ServiceIdentity } from "#mesh/identity";
 import { currentScope } from "#mesh/scope";
@@ -17,7 +18,7 @@ export interface OutgoingCall {
   readonly method: DescMethod;
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadline: number;
-  readonly header: Headers;
+  readonly metadata: SentMetadata;
   readonly trace: TraceContext;
   readonly requestId: string;
   /** The call ends when one of them aborts. */
@@ -47,20 +48,27 @@ const policyDeadlines = new WeakMap<DescMethod, number>();
  */
 export async function prepareCall(method: DescMethod, wish: CallWish, side: CallerSide): Promise<OutgoingCall> {
   const scope = currentScope();
-  const header = new Headers(wish.header);
-  const parent = scope?.trace ?? parseTraceparent(header.get("traceparent"));
+  const header = wish.header === undefined ? undefined : new Headers(wish.header);
+  const parent = scope?.trace ?? parseTraceparent(header?.get("traceparent"));
   const trace = parent ? childTrace(parent) : newTrace();
-  const requestId = scope?.requestId ?? header.get("x-request-id") ?? randomHex(16);
-  header.set("traceparent", formatTraceparent(trace));
-  header.set("x-request-id", requestId);
-  if (scope?.authorization && side.forwardUser !== false && !header.has("authorization")) {
-    header.set("authorization", scope.authorization);
+  const requestId = scope?.requestId ?? header?.get("x-request-id") ?? randomHex(16);
+  const metadata: string[] = ["traceparent", formatTraceparent(trace)];
+  appendMetadata(metadata, "x-request-id", requestId);
+  if (scope?.authorization && side.forwardUser !== false && !header?.has("authorization")) {
+    appendMetadata(metadata, "authorization", scope.authorization);
   }
-  if (side.identity) header.set("heddle-service", await side.identity.header());
+  if (side.identity) metadata.push("heddle-service", await side.identity.header());
+  if (header) appendOthers(metadata, header);
   // Whoever works in a scope often passes that scope's own signal: one listener is enough.
   const signals = [...new Set([wish.signal, scope?.signal])].filter((signal) => signal !== undefined);
   const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));
-  return { method, deadline, header, trace, requestId, signals };
+  return { method, deadline, metadata, trace, requestId, signals };
+}
+
+/** What the caller adds, without what the mesh says itself. */
+function appendOthers(metadata: string[], header: Headers): void {
+  const own = new Set(metadata.filter((_, at) => at % 2 === 0));
+  for (const [name, value] of header) if (!own.has(name)) appendMetadata(metadata, name, value);
 }
 
 /** Why a signal has aborted, as the error that the call ends with. */

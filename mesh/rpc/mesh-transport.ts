@@ -1,0 +1,46 @@
+import { createChannel, type SecureOptions } from "#mesh/channel";
+import type { ServiceIdentity } from "#mesh/identity";
+import type { CallRecord } from "./call-record.ts";
+import { createGrpcJsChannel } from "./grpc-js-channel.ts";
+import { type ClosableTransport, createTransport } from "./transport.ts";
+
+/** Whom a transport calls, and as whom. */
+export interface MeshTransportOptions {
+  /** host:port. */
+  readonly address: string;
+  /** Shows the called service who calls. Left out, the call comes from no service. */
+  readonly identity?: ServiceIdentity;
+  /** Whether the user's token of the call that is being served goes along. Default true. */
+  readonly forwardUser?: boolean;
+  /** Told about each call that has ended. */
+  readonly onCallEnd?: (record: CallRecord) => void;
+  /** Largest message that is received, in bytes. Default 4 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Who carries the calls: the mesh's own channel, which is the default, or grpc-js's client, without TLS and gzip. */
+  readonly channel?: ChannelKind;
+  /** TLS. Left out, calls travel in the clear. */
+  readonly secure?: SecureOptions;
+  /** Whether requests are compressed with gzip. Default false. Responses may always be. */
+  readonly gzip?: boolean;
+}
+
+/** The implementations of a client channel. */
+export type ChannelKind = "mesh" | "grpc-js";
+
+/**
+ * Creates the transport of a typed client: `createClient(OrderService, createMeshTransport({ address }))`. It connects
+ * with the first call and again when the connection is lost; a call that finds no server ends Unavailable at once.
+ * Throws a TypeError for an address that is not of the form host:port, and for TLS or gzip with grpc-js.
+ */
+export function createMeshTransport(options: MeshTransportOptions): ClosableTransport {
+  return createTransport(openChannel(options), options);
+}
+
+function openChannel({ address, secure, gzip, channel, maxMessageBytes = 4 * 1024 * 1024 }: MeshTransportOptions) {
+  if (channel !== "grpc-js") {
+    const optional = { ...(secure && { secure }), ...(gzip && { gzip }) };
+    return createChannel({ addresses: [address], maxReceiveBytes: maxMessageBytes, ...optional });
+  }
+  if (secure || gzip) throw new TypeError("TLS and gzip need the mesh's own channel: leave out channel: grpc-js");
+  return createGrpcJsChannel({ address, maxReceiveBytes: maxMessageBytes });
+}
