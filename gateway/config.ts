@@ -12,6 +12,8 @@ export interface GatewayConfig {
   readonly meshSecret: string;
   readonly logLevel: string;
   readonly logFormat: "json" | "pretty";
+  /** Who carries calls to services: the mesh's own client channel, or the client of grpc-js. */
+  readonly channel: "mesh" | "grpc-js";
   /** Origins whose pages may call, "*" for all. */
   readonly corsOrigins: readonly string[];
   /** Largest request body or message, in bytes. */
@@ -43,12 +45,13 @@ const shape = {
 export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
   const read = readEnvironment(shape, env);
   // What all processes of a mesh read alike comes from where they read it.
-  const { host, meshSecret, logLevel, logFormat, addressOf } = readServiceConfig(IdentityService, env);
+  const { host, meshSecret, logLevel, logFormat, channel, addressOf } = readServiceConfig(IdentityService, env);
   return Object.freeze({
     host,
     meshSecret,
     logLevel,
     logFormat,
+    channel,
     addressOf,
     port: read.GATEWAY_PORT,
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),

@@ -114,7 +114,7 @@ function answerOptions(exchange: Exchange, { cors, rpc, table }: ListenerParts):
 
 function meshChannels(config: GatewayConfig): OpenChannel {
   const identity = serviceIdentity("gateway", config.meshSecret);
-  return (address, forwardUser) => createMeshTransport({ address, identity, forwardUser });
+  return (address, forwardUser) => createMeshTransport({ address, identity, forwardUser, channel: config.channel });
 }
 
 function tokensOf(upstreams: Upstreams): AccessTokenVerifier {

@@ -126,6 +126,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     meshSecret: secret,
     logLevel: "info",
     logFormat: "json",
+    channel: "mesh",
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
     drainTimeoutMs: 1_000,

@@ -11,6 +11,7 @@ const edge = gateway({
     meshSecret: "a secret that only the benchmark knows",
     logLevel: "info",
     logFormat: "json",
+    channel: "mesh",
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
     drainTimeoutMs: 1_000,

@@ -253,7 +253,7 @@ export class Attempt {
     const wasReset = why && "code" in why && why.code === "ERR_HTTP2_STREAM_ERROR";
     if (!wasReset && !connection.destroyed && rstCode === constants.NGHTTP2_NO_ERROR) return NO_STATUS;
     if (wasReset || !connection.destroyed) return statusOfReset(rstCode);
-    const reason = why?.message ?? "the server closed it";
+    const reason = (connection.error ?? why)?.message ?? "it was closed";
     return localStatus(Status.UNAVAILABLE, `the connection to ${this.endpoint.name} was lost: ${reason}`);
   }
 

@@ -26,7 +26,7 @@ export interface Call {
   write(message: Uint8Array): boolean;
   /** Says that there are no more messages. */
   halfClose(): void;
-  /** Asks for one message; a caller that asks slowly slows the server down. */
+  /** Asks for one message, once the one asked for before has come; a caller that asks slowly slows the server down. */
   read(): void;
   /** Ends the call with a status of this side; the server sees it cancelled. */
   cancel(code: number, message: string): void;

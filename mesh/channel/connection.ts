@@ -72,6 +72,11 @@ export class Connection {
     return this.state === "ready" && this.streams < this.#maxStreams;
   }
 
+  /** Why it was, or is about to be, lost. */
+  get error(): Error | undefined {
+    return this.#error;
+  }
+
   /** Whether every stream has ended with it. */
   get destroyed(): boolean {
     return this.#session.destroyed;

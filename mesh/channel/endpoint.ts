@@ -53,6 +53,11 @@ export class Endpoint {
     return this.#state;
   }
 
+  /** Silence after which the server is pinged, in milliseconds: doubled each time that it says that this is too often. */
+  get keepaliveMs(): number {
+    return this.#keepaliveMs;
+  }
+
   /** "https" with TLS, else "http". */
   get scheme(): string {
     return this.#settings.secure ? "https" : "http";

@@ -8,6 +8,7 @@ export {
   type PooledChannel,
 } from "./channel.ts";
 export { Endpoint, type EndpointCounts, type EndpointState } from "./endpoint.ts";
+export { createGrpcJsChannel, type GrpcJsChannelOptions } from "./grpc-js-channel.ts";
 export { appendMetadata, binaryValue, decodeMetadata, encodeMetadata, type SentMetadata } from "./metadata.ts";
 export type { EndpointOptions, KeepaliveOptions, SecureOptions } from "./options.ts";
 export { type CallStatus, type ReceivedMetadata, Status } from "./status.ts";

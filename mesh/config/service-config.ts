@@ -35,6 +35,8 @@ export interface ServiceConfig {
   readonly reflection: boolean;
   /** How the process is to fail on purpose; undefined, as always in production, where it is not to. */
   readonly faults?: FaultPlan | undefined;
+  /** Who carries calls to neighbours: the mesh's own client channel, or the client of grpc-js. */
+  readonly channel: "mesh" | "grpc-js";
   /**
    * Where a contract is served: <SYSTEM>_<SERVICE>_ADDRESS in one of the forms of readTarget(), else host:port with
    * this machine and the contract's default port. Throws a ConfigurationError when neither says one.
@@ -96,6 +98,7 @@ const common = {
       }
     })
     .describe("where the process fails on purpose, for tests"),
+  HEDDLE_CHANNEL: variable.oneOf(["mesh", "grpc-js"], "mesh").describe("who carries calls to neighbours"),
   HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
 };
 
@@ -134,6 +137,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     logFormat: read.LOG_FORMAT,
     reflection: read.HEDDLE_REFLECTION,
     faults,
+    channel: read.HEDDLE_CHANNEL,
     addressOf: (service: DescService) => addressOf(service, env),
   });
 }

@@ -1,7 +1,6 @@
-import { createChannel, type SecureOptions } from "#mesh/channel";
+import { createChannel, createGrpcJsChannel, type SecureOptions } from "#mesh/channel";
 import type { ServiceIdentity } from "#mesh/identity";
 import type { CallRecord } from "./call-record.ts";
-import { createGrpcJsChannel } from "./grpc-js-channel.ts";
 import { type ClosableTransport, createTransport } from "./transport.ts";
 
 /** Whom a transport calls, and as whom. */

@@ -73,7 +73,7 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
   if (config.faults) armFaults(config.faults, log);
   const identity = serviceIdentity(contract.name, config.meshSecret);
-  const channels = createChannels((address) => createMeshTransport({ address, identity }));
+  const channels = createChannels((address) => createMeshTransport({ address, identity, channel: config.channel }));
   const database = createDatabase({
     postgresUrl: config.postgresUrl,
     name: databaseName(contract, config),

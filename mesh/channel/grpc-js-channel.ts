@@ -1,5 +1,6 @@
 import { credentials, Channel as GrpcChannel, Metadata, type StatusObject } from "@grpc/grpc-js";
-import type { Call, CallListener, CallRequest, Channel, ReceivedMetadata } from "#mesh/channel";
+import type { Call, CallListener, CallRequest, Channel } from "./channel.ts";
+import type { ReceivedMetadata } from "./status.ts";
 
 /** What the calls of grpc-js are made to. */
 export interface GrpcJsChannelOptions {
