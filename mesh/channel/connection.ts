@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
+import type { Socket } from "node:net";
 import { keepAlive } from "./keepalive.ts";
 import { openSocket } from "./open-socket.ts";
 import type { Address, EndpointSettings, KeepaliveOptions } from "./options.ts";
@@ -35,6 +36,7 @@ export class Connection {
   received = 0;
   /** Streams with higher ids were not looked at by the server, which has said so (RFC 9113, 6.8). */
   lastStreamId = Number.POSITIVE_INFINITY;
+  readonly #socket: Socket;
   readonly #session: ClientHttp2Session;
   readonly #listener: ConnectionListener;
   readonly #settings: EndpointSettings;
@@ -50,10 +52,11 @@ export class Connection {
     this.#listener = listener;
     this.#settings = settings;
     this.#keepalive = keepalive;
+    this.#socket = openSocket(address, settings.secure);
     const { host, port } = address;
     const authority = `${settings.secure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
     this.#session = connect(authority, {
-      createConnection: () => openSocket(address, settings.secure),
+      createConnection: () => this.#socket,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
       // What Node assumes until the server has spoken; HTTP/2 has no limit by itself.
       peerMaxConcurrentStreams: 0x7fffffff,
@@ -121,6 +124,8 @@ export class Connection {
   destroy(error?: Error): void {
     this.#error ??= error;
     this.#session.destroy();
+    this.#socket.destroy();
+    setImmediate(() => this.#closed());
   }
 
   #listen(): void {
@@ -136,6 +141,8 @@ export class Connection {
       this.#error ??= error;
     });
     session.on("close", () => this.#closed());
+    // Node's session says nothing when the other side refuses the handshake after this side has finished it (TLS 1.3).
+    this.#socket.on("error", (error) => this.destroy(error));
   }
 
   #ready(): void {

@@ -136,7 +136,9 @@ test("pings are sent with calls in flight only, unless asked for", async () => {
   using quiet = await world(counted("quiet"), { keepalive });
   using busy = await world(counted("busy"), { keepalive });
   using eager = await world(counted("eager"), { keepalive: { ...keepalive, withoutCalls: true } });
-  await callOnce(quiet.channel, PATH);
+  // Not by a call: on a slow machine that would be in flight for long enough to be pinged.
+  quiet.endpoint.connect();
+  await eventually(() => expect(quiet.endpoint.state).toBe("ready"));
   startCall(busy.channel, "/hang");
   await callOnce(eager.channel, PATH);
   await eventually(() => expect(Math.min(pings.busy, pings.eager)).toBeGreaterThan(2));
