@@ -222,7 +222,7 @@ export class Attempt {
     const full = this.#wanted === 0 && this.#reader.bufferedBytes > READ_AHEAD_BYTES;
     if (full && !stream.isPaused()) stream.pause();
     if (!full && stream.isPaused()) stream.resume();
-    if (this.#status && stream.readableLength === 0) this.#endByServer(this.#status);
+    if (this.#status && (stream.readableLength === 0 || stream.destroyed)) this.#endByServer(this.#status);
   }
 
   /** Everything has arrived: the status follows once it is read. Half a message after a failure concerns nobody. */
@@ -237,11 +237,9 @@ export class Attempt {
   #closed(stream: ClientHttp2Stream, connection: Connection): void {
     connection.released();
     if (this.#ended) return;
-    if (this.#status && stream.readableLength === 0) {
-      this.#deliver();
-      return;
-    }
-    this.end(this.#statusOfClose(stream, connection));
+    // What was not read of a stream that is gone is lost, whatever the server has said after it.
+    if (!this.#status || stream.readableLength > 0) this.#status = this.#statusOfClose(stream, connection);
+    this.#deliver();
   }
 
   #statusOfClose(stream: ClientHttp2Stream, connection: Connection): CallStatus {
