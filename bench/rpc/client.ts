@@ -32,6 +32,7 @@ const identity = serviceIdentity("shop.cart", secret);
 const id = "0199c1a2-7c1e-7f00-8000-000000000001";
 const call = kind === "bare" ? bareCalls() : meshCalls(kind === "grpc-js" ? "grpc-js" : "mesh");
 
+process.on("disconnect", () => process.exit());
 process.on("message", async (load: ClientLoad) => {
   process.send?.(await run(load));
 });

@@ -42,6 +42,11 @@ export interface AttemptListener {
 
 /** A slow reader holds the server back once so much is waiting for it, beside the window of the stream. */
 const READ_AHEAD_BYTES = 64 * 1024;
+/**
+ * Less than this is on its way, and not worth a reset: servers count those. More waits for a server that does not read
+ * it, and after an answer never will.
+ */
+const UNSENT_BYTES = 64 * 1024;
 // https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Content-Type"; other suffixes are other encodings.
 const CONTENT_TYPE = /^application\/grpc(\+proto)?(\s*;.*)?$/i;
 
@@ -122,14 +127,14 @@ export class Attempt {
   }
 
   #headers(): string[] {
-    const { endpoint, path, deadlineMs, gzip, metadata } = { ...this.#request, endpoint: this.endpoint };
+    const { path, deadlineMs, gzip, metadata } = this.#request;
     const headers = [
       ":method",
       "POST",
       ":scheme",
-      endpoint.scheme,
+      this.endpoint.scheme,
       ":authority",
-      endpoint.name,
+      this.endpoint.name,
       ":path",
       path,
       "te",
@@ -255,9 +260,10 @@ export class Attempt {
     return localStatus(Status.UNAVAILABLE, `the connection to ${this.endpoint.name} was lost: ${reason}`);
   }
 
-  /** Lets go of a stream that may still be open on either side. */
+  /** Lets go of a stream that may still be open on either side; an answer may come before all of a request is sent. */
   #leave(stream: ClientHttp2Stream): void {
-    if (!this.#status || !this.#halfClosed) stream.close(constants.NGHTTP2_CANCEL);
+    const isOver = this.#status && this.#halfClosed && stream.writableLength < UNSENT_BYTES;
+    if (!isOver) stream.close(constants.NGHTTP2_CANCEL);
     // A paused stream with something to read would never close.
     if (stream.isPaused()) stream.resume();
   }

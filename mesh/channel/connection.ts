@@ -72,7 +72,7 @@ export class Connection {
 
   /** Whether another stream may be opened. */
   get hasRoom(): boolean {
-    return this.state === "ready" && this.streams < this.#maxStreams;
+    return this.state === "ready" && this.streams < this.#maxStreams && !this.#session.destroyed;
   }
 
   /** Why it was, or is about to be, lost. */

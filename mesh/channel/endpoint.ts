@@ -84,8 +84,7 @@ export class Endpoint {
   start(attempt: Attempt): void {
     const connection = this.#waiting.size === 0 ? this.#withRoom() : undefined;
     if (connection) attempt.open(connection);
-    else if (this.#state === "closed")
-      attempt.end(localStatus(Status.UNAVAILABLE, `the client of ${this.name} is closed`));
+    else if (this.#state === "closed") attempt.end(localStatus(Status.UNAVAILABLE, this.#closedMessage, "unsent"));
     else if (this.#state === "backoff") attempt.end(this.#unavailable());
     else if (this.#waiting.size >= this.#settings.maxWaiting) attempt.end(this.#full());
     else {
@@ -101,7 +100,7 @@ export class Endpoint {
 
   /** Takes no more calls, and closes its connections once those in flight have ended. */
   drain(): void {
-    this.#retire("the endpoint is no longer used");
+    this.#retire();
     for (const connection of this.#connections) {
       if (connection.state === "connecting") connection.destroy();
       else connection.drain();
@@ -110,14 +109,15 @@ export class Endpoint {
 
   /** Ends every call and connection at once. */
   close(): void {
-    this.#retire(`the client of ${this.name} was closed`);
+    this.#retire();
     for (const connection of this.#connections) connection.destroy();
   }
 
-  #retire(why: string): void {
+  #retire(): void {
     clearTimeout(this.#backoff);
     this.#setState("closed");
-    for (const attempt of this.#takeWaiting()) attempt.end(localStatus(Status.UNAVAILABLE, why, "unsent"));
+    for (const attempt of this.#takeWaiting())
+      attempt.end(localStatus(Status.UNAVAILABLE, this.#closedMessage, "unsent"));
   }
 
   /** The first with room: connections that are not needed get idle and close. */
@@ -208,6 +208,10 @@ export class Endpoint {
     const attempts = [...this.#waiting];
     this.#waiting.clear();
     return attempts;
+  }
+
+  get #closedMessage(): string {
+    return `the client of ${this.name} is closed`;
   }
 
   #unavailable() {

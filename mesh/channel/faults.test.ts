@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { createServer, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { eventually } from "#mesh/testing";
 import { createChannel } from "./channel.ts";
 import { frameMessage } from "./message-frames.ts";
 import { callOnce, startCall } from "./outcome.fixture.ts";
@@ -253,6 +254,22 @@ describe("a request over its limit", () => {
     expect((await running.outcome).status.code).toBe(Status.RESOURCE_EXHAUSTED);
     channel.close();
   });
+});
+
+test("an answer that comes before the request is sent ends the upload", async () => {
+  const closed = Promise.withResolvers<number>();
+  using server = await rawServer({
+    onStream(stream) {
+      stream.on("close", () => closed.resolve(stream.rstCode));
+      stream.respond({ ...GOOD, "grpc-status": "8" }, { endStream: true });
+    },
+  });
+  const channel = createChannel({ addresses: [server.address] });
+  const { status } = await callOnce(channel, PATH, Buffer.alloc(4_000_000));
+  expect(status.code).toBe(Status.RESOURCE_EXHAUSTED);
+  await closed.promise;
+  await eventually(() => expect(channel.endpoints[0]?.counts.streams).toBe(0));
+  channel.close();
 });
 
 test("requests are compressed when asked for", async () => {
