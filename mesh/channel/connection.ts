@@ -30,8 +30,6 @@ export class Connection {
   streams = 0;
   /** Whether it ever took streams. */
   wasReady = false;
-  /** Whether it ever had a stream. */
-  wasUsed = false;
   /** Grows with everything that is received; streams count themselves. */
   received = 0;
   /** Streams with higher ids were not looked at by the server, which has said so (RFC 9113, 6.8). */
@@ -41,6 +39,7 @@ export class Connection {
   readonly #listener: ConnectionListener;
   readonly #settings: EndpointSettings;
   readonly #keepalive: KeepaliveOptions;
+  #opened = 0;
   readonly #connectTimer: NodeJS.Timeout;
   #idleTimer: NodeJS.Timeout | undefined;
   #idleSinceMs = 0;
@@ -75,6 +74,11 @@ export class Connection {
     return this.state === "ready" && this.streams < this.#maxStreams && !this.#session.destroyed;
   }
 
+  /** Whether it ever had a stream. */
+  get wasUsed(): boolean {
+    return this.#opened > 0;
+  }
+
   /** Why it was, or is about to be, lost. */
   get error(): Error | undefined {
     return this.#error;
@@ -89,8 +93,9 @@ export class Connection {
   open(headers: string[]): ClientHttp2Stream {
     // A connection without calls does not keep the process alive.
     if (this.streams++ === 0) this.#session.ref();
-    this.wasUsed = true;
-    return this.#session.request(headers, { endStream: false });
+    const stream = this.#session.request(headers, { endStream: false });
+    if (++this.#opened === this.#settings.maxCallsPerConnection) this.drain();
+    return stream;
   }
 
   /** A stream has closed. */
@@ -98,6 +103,7 @@ export class Connection {
     if (--this.streams === 0 && this.state !== "closed") {
       this.#session.unref();
       this.#idleSinceMs = Date.now();
+      if (this.state === "draining") this.#session.close();
     }
     this.#tellRoom();
   }
@@ -117,7 +123,9 @@ export class Connection {
   drain(): void {
     if (this.state !== "ready") return;
     this.state = "draining";
-    this.#session.close();
+    // Not before: a GOAWAY overtakes the streams that were just opened, and a server may refuse what comes after it.
+    if (this.streams === 0) this.#session.close();
+    this.#listener.onDraining(this, false);
   }
 
   /** Ends it and every stream at once. */

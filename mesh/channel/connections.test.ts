@@ -218,6 +218,17 @@ test("a connection without calls is closed after a while and made again when nee
   expect((await callOnce(own.channel, PATH)).status.code).toBe(Status.OK);
 });
 
+test("a connection that has carried its share of calls is replaced, and loses none", async () => {
+  let sessions = 0;
+  using own = await world(
+    { onSession: () => sessions++, onStream: (stream) => answer(stream) },
+    { maxCallsPerConnection: 10 },
+  );
+  const outcomes = await Promise.all(Array.from({ length: 25 }, () => callOnce(own.channel, PATH)));
+  expect(new Set(outcomes.map(({ status }) => status.code))).toEqual(new Set([Status.OK]));
+  expect(sessions).toBe(3);
+});
+
 test("a drained endpoint finishes what is in flight and takes nothing new", async () => {
   const { streams, onStream } = holding();
   using own = await world({ onStream });

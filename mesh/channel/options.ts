@@ -48,6 +48,8 @@ export interface EndpointOptions {
   readonly idleTimeoutMs?: number;
   /** Most connections; another one is opened when the server's MAX_CONCURRENT_STREAMS is reached. Default 8. */
   readonly maxConnections?: number;
+  /** Calls after which a connection is replaced. Default 2^30 - 1: HTTP/2 has no more stream ids than those. */
+  readonly maxCallsPerConnection?: number;
   /** Most calls that wait for a connection; further ones end RESOURCE_EXHAUSTED. Default 10 000. */
   readonly maxWaiting?: number;
 }
@@ -60,6 +62,7 @@ export interface EndpointSettings {
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxConnections: number;
+  readonly maxCallsPerConnection: number;
   readonly maxWaiting: number;
 }
 
@@ -72,6 +75,7 @@ export function settingsOf(options: EndpointOptions): EndpointSettings {
     connectTimeoutMs: options.connectTimeoutMs ?? 5_000,
     idleTimeoutMs: options.idleTimeoutMs ?? 30 * 60_000,
     maxConnections: options.maxConnections ?? 8,
+    maxCallsPerConnection: options.maxCallsPerConnection ?? 2 ** 30 - 1,
     maxWaiting: options.maxWaiting ?? 10_000,
   };
 }
