@@ -155,3 +155,18 @@ describe.each(CHANNELS)("over %s", (channel) => {
     await expect(createClient(EchoService, transport).clientStream(broken())).rejects.toThrow("out of ideas");
   });
 });
+
+test.each([
+  ["several addresses", (address: string) => `127.0.0.1:1,${address}`],
+  ["a name of DNS", (address: string) => `dns:///${address.replace("127.0.0.1", "localhost")}`],
+])("%s can be called", async (_, form) => {
+  await using echo = await echoServer();
+  using transport = transportOver("mesh")(form(echo.address));
+  expect(await createClient(EchoService, transport).unary({ text: "hi" })).toMatchObject({ text: "hi" });
+});
+
+test("an address that nobody can call is refused at once", () => {
+  for (const address of ["http://127.0.0.1:1", "mesh:///shop.order"]) {
+    expect(() => transportOver("mesh")(address)).toThrow(TypeError);
+  }
+});
