@@ -241,6 +241,8 @@ export class Attempt {
 
   #closed(stream: ClientHttp2Stream, connection: Connection): void {
     connection.released();
+    // Node holds on to closed streams until a full collection: what they lead to would outlive many small ones.
+    stream.removeAllListeners();
     if (this.#ended) return;
     // What was not read of a stream that is gone is lost, whatever the server has said after it.
     if (!this.#status || stream.readableLength > 0) this.#status = this.#statusOfClose(stream, connection);

@@ -57,13 +57,24 @@ export async function prepareCall(method: DescMethod, wish: CallWish, side: Call
   if (scope?.authorization && side.forwardUser !== false && !header?.has("authorization")) {
     appendMetadata(metadata, "authorization", scope.authorization);
   }
-  if (side.identity) metadata.push("heddle-service", await side.identity.header());
+  if (side.identity) {
+    const shown = side.identity.header();
+    metadata.push("heddle-service", typeof shown === "string" ? shown : await shown);
+  }
   if (header) appendOthers(metadata, header);
-  // Whoever works in a scope often passes that scope's own signal: one listener is enough.
-  const signals = [...new Set([wish.signal, scope?.signal])].filter((signal) => signal !== undefined);
+  const signals = bothSignals(wish.signal, scope?.signal);
   const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));
   return { method, deadline, metadata, trace, requestId, signals };
 }
+
+/** Whoever works in a scope often passes that scope's own signal: one listener is enough. */
+function bothSignals(wish: AbortSignal | undefined, own: AbortSignal | undefined): readonly AbortSignal[] {
+  if (!wish || wish === own) return own ? [own] : NO_SIGNALS;
+  return own ? [wish, own] : [wish];
+}
+
+const ONCE = { once: true };
+const NO_SIGNALS: readonly AbortSignal[] = [];
 
 /** What the caller adds, without what the mesh says itself. */
 function appendOthers(metadata: string[], header: Headers): void {
@@ -81,13 +92,12 @@ export function abortError(signal: AbortSignal): ConnectError {
 
 /** Calls `listener` when one of the signals aborts; returns what takes the listeners off again. */
 export function onAbort(signals: readonly AbortSignal[], listener: (error: ConnectError) => void): () => void {
-  const listeners = signals.map((signal) => {
-    const heard = () => listener(abortError(signal));
-    signal.addEventListener("abort", heard, { once: true });
-    return () => signal.removeEventListener("abort", heard);
-  });
+  const heard = ({ target }: Event) => {
+    if (target instanceof AbortSignal) listener(abortError(target));
+  };
+  for (const signal of signals) signal.addEventListener("abort", heard, ONCE);
   return () => {
-    for (const remove of listeners) remove();
+    for (const signal of signals) signal.removeEventListener("abort", heard);
   };
 }
 

@@ -123,7 +123,7 @@ function callOnce<I extends DescMessage, O extends DescMessage>(
           if (error) return reject(error);
           if (!answer) return reject(new ConnectError("the server sent no response", Code.Unimplemented));
           try {
-            resolve(unaryResponse(method, decode(method.output, answer), [open.header, status.trailer]));
+            resolve(new Answer(method, decode(method.output, answer), open.header, status.trailer));
           } catch (fault) {
             reject(fault);
           }
@@ -135,24 +135,37 @@ function callOnce<I extends DescMessage, O extends DescMessage>(
   });
 }
 
-/** Headers are read on demand: hardly any caller looks at them. */
-function unaryResponse<I extends DescMessage, O extends DescMessage>(
-  method: DescMethodUnary<I, O>,
-  message: MessageShape<O>,
-  [header, trailer]: [ReceivedMetadata | undefined, ReceivedMetadata],
-): UnaryResponse<I, O> {
-  return {
-    stream: false,
-    service: method.parent,
-    method,
-    message,
-    get header() {
-      return header ? decodeMetadata(header) : new Headers();
-    },
-    get trailer() {
-      return decodeMetadata(trailer);
-    },
-  };
+/** The answer of a unary call. Its headers are read on demand: hardly any caller looks at them. */
+class Answer<I extends DescMessage, O extends DescMessage> implements UnaryResponse<I, O> {
+  readonly stream = false;
+  readonly method: DescMethodUnary<I, O>;
+  readonly message: MessageShape<O>;
+  readonly #header: ReceivedMetadata | undefined;
+  readonly #trailer: ReceivedMetadata;
+
+  constructor(
+    method: DescMethodUnary<I, O>,
+    message: MessageShape<O>,
+    header: ReceivedMetadata | undefined,
+    trailer: ReceivedMetadata,
+  ) {
+    this.method = method;
+    this.message = message;
+    this.#header = header;
+    this.#trailer = trailer;
+  }
+
+  get service() {
+    return this.method.parent;
+  }
+
+  get header(): Headers {
+    return this.#header ? decodeMetadata(this.#header) : new Headers();
+  }
+
+  get trailer(): Headers {
+    return decodeMetadata(this.#trailer);
+  }
 }
 
 async function callStream<I extends DescMessage, O extends DescMessage>(
