@@ -1,5 +1,6 @@
-// `npm run bench`, or `npm run bench -- rpc gateway checkout` for some of them: measures and prints ratios.
+// `npm run bench`, or `npm run bench -- rpc gateway checkout events` for some of them: measures and prints ratios.
 import { runCheckoutBench } from "./checkout/main.ts";
+import { runEventsBench } from "./events/main.ts";
 import { runGatewayBench } from "./gateway/main.ts";
 import { runRpcBench } from "./rpc/main.ts";
 
@@ -7,6 +8,7 @@ const benches: Readonly<Record<string, () => Promise<object>>> = {
   rpc: runRpcBench,
   gateway: runGatewayBench,
   checkout: runCheckoutBench,
+  events: runEventsBench,
 };
 
 const wanted = process.argv.slice(2);

@@ -6,10 +6,12 @@ import type { Exchange } from "./exchange.ts";
 /** A contract and who serves it. */
 export interface Upstream {
   readonly service: DescService;
-  /** host:port. */
+  /** Where: see readTarget. */
   readonly address: string;
   /** Name of the service whose process it is, such as "shop.order". */
   readonly server: string;
+  /** Set for a contract that the gateway serves itself. */
+  readonly own?: Transport;
 }
 
 /** A channel to one address. */
@@ -17,6 +19,7 @@ export type UpstreamTransport = Transport & { close?(): void };
 
 /** Channels to everything that is behind the gateway. */
 export interface Upstreams {
+  /** The services behind it. */
   readonly list: readonly Upstream[];
   /** The channel of a service, which passes on whose call it is. */
   channel(service: DescService): Transport;
@@ -28,23 +31,23 @@ export interface Upstreams {
 /** Opens a channel; `forwardUser` passes the user's Authorization header on. */
 export type OpenChannel = (upstream: Upstream, forwardUser: boolean) => UpstreamTransport;
 
-/** Opens one channel of each kind to each process. */
+/** Opens one channel of each kind to each address, by the policies of the first contract that is served there. */
 export function createUpstreams(list: readonly Upstream[], open: OpenChannel): Upstreams {
-  const processOf = ({ server, address }: Upstream) => `${server} ${address}`;
-  const processes = new Map(list.map((upstream) => [processOf(upstream), upstream]));
-  const channels = new Map(
-    [...processes].map(([name, upstream]) => [name, { forwarding: open(upstream, true), own: open(upstream, false) }]),
-  );
-  const byService = new Map(list.map((upstream) => [upstream.service.typeName, channels.get(processOf(upstream))]));
+  const others = list.filter(({ own }) => own === undefined);
+  const first = [...Map.groupBy(others, ({ address }) => address).values()].flatMap(([upstream]) => upstream ?? []);
+  const forwarding = new Map(first.map((upstream) => [upstream.address, open(upstream, true)]));
+  const nobodys = new Map(first.map((upstream) => [upstream.address, open(upstream, false)]));
+  const byService = new Map(list.map((upstream) => [upstream.service.typeName, upstream]));
+  const transportOf = (channels: ReadonlyMap<string, UpstreamTransport>, { typeName }: DescService) => {
+    const upstream = byService.get(typeName);
+    return known(upstream?.own ?? channels.get(upstream?.address ?? ""), typeName);
+  };
   return {
-    list,
-    channel: ({ typeName }) => known(byService.get(typeName)?.forwarding, typeName),
-    ownChannel: ({ typeName }) => known(byService.get(typeName)?.own, typeName),
+    list: others,
+    channel: (service) => transportOf(forwarding, service),
+    ownChannel: (service) => transportOf(nobodys, service),
     close() {
-      for (const { forwarding, own } of channels.values()) {
-        forwarding.close?.();
-        own.close?.();
-      }
+      for (const channel of [...forwarding.values(), ...nobodys.values()]) channel.close?.();
     },
   };
 }

@@ -1,33 +1,29 @@
-import type { DescService } from "@bufbuild/protobuf";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
-import { readEnvironment, readServiceConfig, type Security, variable } from "#mesh/config";
+import { readEnvironment, readServiceConfig, type ServiceConfig, variable, withLogin } from "#mesh/config";
+import { registryUser } from "#mesh/nats";
 
 /** What the gateway's process takes from its environment. Frozen. */
-export interface GatewayConfig {
-  /** Address to listen on. */
-  readonly host: string;
+export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   /** Port to listen on; 0 takes a free one. */
   readonly port: number;
-  /** By what the gateway and the services know each other. */
-  readonly security: Security;
-  readonly logLevel: string;
-  readonly logFormat: "json" | "pretty";
   /** Origins whose pages may call, "*" for all. */
   readonly corsOrigins: readonly string[];
   /** Largest request body or message, in bytes. */
   readonly maxBodyBytes: number;
   /** How long requests may still run when stopping, in milliseconds. */
   readonly drainTimeoutMs: number;
-  /** host:port of a service, as services read it. */
-  addressOf(service: DescService): string;
-  /** Name of the service whose process serves a contract. */
-  serverOf(service: DescService): string;
 }
+
+/** What the gateway reads as every service does. */
+type CommonSetting =
+  | ("host" | "security" | "logLevel" | "logFormat")
+  | ("channel" | "localCalls" | "trafficFaults" | "registryUrl" | "streamReplicas" | "self" | "addressOf" | "serverOf");
 
 const origin = /^(?:\*|https?:\/\/[^\s/,]+)$/;
 
 const shape = {
   GATEWAY_PORT: variable.port(8080).describe("port of the gateway"),
+  GATEWAY_NATS_PASSWORD: variable.text("").describe("password of the gateway at the broker"),
   GATEWAY_CORS_ORIGINS: variable
     .text("")
     .refine(
@@ -45,12 +41,12 @@ const shape = {
 export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
   const read = readEnvironment(shape, env);
   // What all processes of a mesh read alike comes from where they read it.
-  const { host, security, logLevel, logFormat, addressOf, serverOf } = readServiceConfig(IdentityService, env);
+  const { host, security, logLevel, logFormat, ...calls } = readServiceConfig(IdentityService, env);
+  const { channel, localCalls, trafficFaults, streamReplicas, self, addressOf, serverOf } = calls;
+  const password = read.GATEWAY_NATS_PASSWORD;
+  const registryUrl = password ? withLogin(calls.natsUrl, registryUser("gateway"), password) : calls.registryUrl;
   return Object.freeze({
-    host,
-    security,
-    logLevel,
-    logFormat,
+    ...{ host, security, logLevel, logFormat, channel, localCalls, trafficFaults, registryUrl, streamReplicas, self },
     addressOf,
     serverOf,
     port: read.GATEWAY_PORT,

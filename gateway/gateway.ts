@@ -1,17 +1,13 @@
 import type { RequestListener } from "node:http";
 import type { Registry } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
+import { createClient, createRouterTransport } from "@connectrpc/connect";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
+import { DataPlaneService } from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
+import { dataPlaneHandlers } from "#mesh/admin";
 import { readPolicies } from "#mesh/contract";
-import {
-  type AccessTokenVerifier,
-  accessTokenVerifier,
-  openIdentity,
-  remoteKeys,
-  type ServiceIdentity,
-} from "#mesh/identity";
+import { type AccessTokenVerifier, accessTokenVerifier, openIdentity, remoteKeys } from "#mesh/identity";
 import { type Program, StartError } from "#mesh/process";
-import { createMeshTransport } from "#mesh/rpc";
+import { createDataPlane, type DataPlane } from "#mesh/service";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import { logWhenOver } from "./access-log.ts";
 import { createGate } from "./authenticate.ts";
@@ -44,13 +40,16 @@ export interface GatewayOptions {
 
 /** Creates the gateway. Throws a StartError that lists what is wrong with the contracts' policies and HTTP rules. */
 export function gateway(options: GatewayOptions): Program & { readonly url: string } {
-  const { config, services } = options;
+  const { config } = options;
   const log = options.log ?? createLogger({ name: "gateway", level: config.logLevel, format: config.logFormat });
+  const { identity, part: certificates } = openIdentity("gateway", config.security, log);
+  const plane = createDataPlane({ name: "gateway", identity, config, log });
+  const services = [...options.services, ownServices(plane)];
+  const open: OpenChannel = ({ service, address }, forwardUser) => plane.transport(service, address, forwardUser);
+  const upstreams = createUpstreams(services, options.open ?? open);
   const policies = [...readPolicies(services.map(({ service }) => service)).values()];
   const registry = createMessageRegistry(services.map(({ service }) => service));
   const table = createRouteTable(policies, registry);
-  const { identity, part: certificates } = openIdentity("gateway", config.security, log);
-  const upstreams = createUpstreams(services, options.open ?? meshChannels(identity));
   const gate = createGate(options.tokens ?? tokensOf(upstreams));
   const { maxBodyBytes } = config;
   const shared = { gate, upstreams, registry, log };
@@ -68,12 +67,14 @@ export function gateway(options: GatewayOptions): Program & { readonly url: stri
     },
     async start() {
       await certificates.start();
+      await plane.start();
       await http.start();
       log.info({ url: http.url, routes: table.routes.length }, "listening");
     },
     async stop() {
       await http.stop();
       upstreams.close();
+      await plane.stop();
       await certificates.stop();
     },
   };
@@ -121,8 +122,11 @@ function answerOptions(exchange: Exchange, { cors, rpc, table }: ListenerParts):
   return true;
 }
 
-function meshChannels(identity: ServiceIdentity): OpenChannel {
-  return ({ address, server }, forwardUser) => createMeshTransport({ address, service: server, identity, forwardUser });
+/** The calls of the gateway itself, for admins to look into. */
+function ownServices(plane: DataPlane): Upstream {
+  const { handlers } = dataPlaneHandlers(plane);
+  const own = createRouterTransport((router) => router.service(DataPlaneService, handlers));
+  return { service: DataPlaneService, address: "", server: "gateway", own };
 }
 
 function tokensOf(upstreams: Upstreams): AccessTokenVerifier {

@@ -2,7 +2,9 @@
 import { ConnectError } from "@connectrpc/connect";
 import { Command, InvalidArgumentError } from "commander";
 import { StartError } from "#mesh/process";
+import { TrafficRulesError } from "#mesh/traffic";
 import { listBacklogs } from "./heddle/backlog.ts";
+import { explainCalls, listTargets, resetBreakers } from "./heddle/calls.ts";
 import { CommandFault } from "./heddle/command-fault.ts";
 import { actOnLetters, listLetters, showLetter } from "./heddle/dead-letters.ts";
 import { type Mesh, openMesh } from "./heddle/mesh.ts";
@@ -10,6 +12,7 @@ import { outboxStatus } from "./heddle/outbox.ts";
 import { listSagas, showSaga, whySaga } from "./heddle/sagas.ts";
 import { listServices, watchServices } from "./heddle/services.ts";
 import { tailEvents } from "./heddle/tail.ts";
+import { clearTraffic, setTraffic, showTraffic, splitTraffic } from "./heddle/traffic.ts";
 import { natsPermissions } from "./nats-login.ts";
 import { postgresRoles } from "./postgres-roles.ts";
 
@@ -145,11 +148,48 @@ program
   .command("permissions")
   .description("print who may do what, for the configuration of nats-server")
   .action(async () => console.log(await natsPermissions()));
+const calls = program.command("calls").description("calls between services");
+calls
+  .command("explain <request-id>")
+  .description("every call that was made for a request: endpoints tried, guards, and where the time went")
+  .option("--json", "print JSON")
+  .action((id, options) => onMesh((mesh) => explainCalls(mesh, id, options)));
+calls
+  .command("targets")
+  .description("whom every process calls: endpoints, breakers, budgets")
+  .option("--json", "print JSON")
+  .action((options) => onMesh((mesh) => listTargets(mesh, options)));
+calls
+  .command("reset <target>")
+  .description("close the breakers of a target, such as shop.catalog")
+  .action((target) => onMesh((mesh) => resetBreakers(mesh, target)));
+
+const traffic = program.command("traffic").description("where the calls of a target go, such as shop.catalog");
+traffic
+  .command("show <target>")
+  .description("its rules as JSON")
+  .action((target) => onMesh((mesh) => showTraffic(mesh, target)));
+traffic
+  .command("split <target> [shares...]")
+  .description("shares of versions, such as v1=90 v2=10; without any, the split is taken away")
+  .action((target, shares) => onMesh((mesh) => splitTraffic(mesh, target, shares)));
+traffic
+  .command("set <target> <json>")
+  .description("replace all rules: routes by header and user, splits, faults")
+  .action((target, json) => onMesh((mesh) => setTraffic(mesh, target, json)));
+traffic
+  .command("clear <target>")
+  .description("take all rules away")
+  .action((target) => onMesh((mesh) => clearTraffic(mesh, target)));
 
 try {
   await program.parseAsync();
 } catch (error) {
-  const known = error instanceof CommandFault || error instanceof StartError || error instanceof ConnectError;
+  const known =
+    error instanceof TrafficRulesError ||
+    error instanceof CommandFault ||
+    error instanceof StartError ||
+    error instanceof ConnectError;
   console.error(known ? error.message : error);
   process.exitCode = 1;
 }

@@ -18,7 +18,7 @@ export interface NatsLogin {
  * caller has claimed the folder.
  */
 export async function natsLogin(file: string): Promise<NatsLogin> {
-  const users = natsUsers(await readContracts());
+  const users = natsUsers(await readContracts(), ["gateway"]);
   const known = readPasswords(file);
   const passwords = Object.fromEntries(
     users.map((user) => [variableOf(user), known[variableOf(user)] ?? newPassword()]),
@@ -30,7 +30,7 @@ export async function natsLogin(file: string): Promise<NatsLogin> {
 
 /** What a production server's configuration has to include; its passwords come from the server's environment. */
 export async function natsPermissions(): Promise<string> {
-  return renderAccounts(natsUsers(await readContracts()), (user) => `$${variableOf(user)}`);
+  return renderAccounts(natsUsers(await readContracts(), ["gateway"]), (user) => `$${variableOf(user)}`);
 }
 
 /** A service has one password, as whomever it connects. */

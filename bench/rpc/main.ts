@@ -1,4 +1,7 @@
-/** Unary throughput of a mesh server with every interceptor on, against a bare grpc-js server of the same contract. */
+/**
+ * Unary throughput of a mesh server with every interceptor on, against a bare grpc-js server of the same contract; then
+ * of the mesh's client against grpc-js's, both calling that bare server.
+ */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { toBinary } from "@bufbuild/protobuf";
@@ -8,25 +11,29 @@ import { GetOrderResponseSchema, OrderService } from "#gen/shop/order/v1/order_s
 import { secretIdentity } from "#mesh/identity";
 import { createMeshTransport } from "#mesh/rpc";
 import { formatTraceparent, newTrace } from "#mesh/telemetry";
+import type { ClientLoad, ClientResult } from "./client.ts";
 import { request, response } from "./contract.ts";
 import type { Load, LoadResult } from "./load.ts";
 
-/** What one kind of server reached: medians over the rounds. */
-export interface ServerFigures {
+/** What one kind of server or client reached: medians over the rounds. Or the ratios of two of them. */
+export interface Figures {
   /** Calls per second. */
   readonly callsPerSecond: number;
-  /** Processor time of the server for one call, in microseconds. */
+  /** Processor time of the server, or of the client, for one call, in microseconds. */
   readonly cpuMicrosPerCall: number;
 }
 
 /** What the benchmark found. */
 export interface RpcBenchResult {
-  readonly mesh: ServerFigures;
-  readonly bare: ServerFigures;
-  /** Calls per second of the mesh server divided by those of the bare one. */
-  readonly ratio: number;
-  /** Processor time of a call at the bare server divided by that at the mesh server: steadier on a busy machine. */
-  readonly cpuRatio: number;
+  readonly "mesh server": Figures;
+  readonly "bare grpc-js server": Figures;
+  /** The mesh server's figures against the bare one's; above 1 is better. */
+  readonly "ratio of servers": Figures;
+  readonly "mesh client": Figures;
+  readonly "bare grpc-js client": Figures;
+  readonly "mesh client over grpc-js": Figures;
+  /** The mesh's client against grpc-js's own; above 1 is better. */
+  readonly "ratio of clients": Figures;
 }
 
 const ROUNDS = 5;
@@ -36,34 +43,89 @@ const CONNECTIONS = 4;
 const IN_FLIGHT = 25;
 const SECRET = "a secret of the benchmark, 32 characters";
 
-/** Runs for about half a minute: both servers and the load in processes of their own, in alternating rounds. */
+/** Runs for about a minute: servers, load and clients in processes of their own, in alternating rounds. */
 export async function runRpcBench(): Promise<RpcBenchResult> {
   const { publicKey, privateKey } = await generateKeyPair("EdDSA");
   const key = JSON.stringify({ ...(await exportJWK(publicKey)), kid: "bench", alg: "EdDSA" });
   const headers = await callHeaders(privateKey);
   const [mesh, bare] = [start("server.ts", ["mesh", key, SECRET]), start("server.ts", ["bare"])];
-  const load = start("load.ts", []);
   try {
     const addresses = { mesh: await addressOf(mesh), bare: await addressOf(bare) };
     for (const address of Object.values(addresses)) await expectAnswer(address, headers);
-    const measured = { mesh: [] as ServerFigures[], bare: [] as ServerFigures[] };
-    for (let turn = -1; turn < ROUNDS; turn++) {
-      for (const kind of ["bare", "mesh"] as const) {
-        const server = kind === "mesh" ? mesh : bare;
-        const durationMs = turn < 0 ? WARM_UP_MS : ROUND_MS;
-        const figures = await measure(server, load, loadOf(addresses[kind], headers, durationMs));
-        if (turn >= 0) measured[kind].push(figures);
-      }
-    }
-    const result = { mesh: medians(measured.mesh), bare: medians(measured.bare) };
+    const servers = await measureServers({ mesh, bare }, addresses, headers);
+    const clients = await measureClients(addresses.bare, headers.authorization);
     return {
-      ...result,
-      ratio: round(result.mesh.callsPerSecond / result.bare.callsPerSecond, 2),
-      cpuRatio: round(result.bare.cpuMicrosPerCall / result.mesh.cpuMicrosPerCall, 2),
+      "mesh server": servers.mesh,
+      "bare grpc-js server": servers.bare,
+      "ratio of servers": ratio(servers.mesh, servers.bare),
+      "mesh client": clients.mesh,
+      "bare grpc-js client": clients.bare,
+      "mesh client over grpc-js": clients["grpc-js"],
+      "ratio of clients": ratio(clients.mesh, clients.bare),
     };
   } finally {
-    for (const child of [mesh, bare, load]) child.kill();
+    for (const child of [mesh, bare]) child.kill();
   }
+}
+
+async function measureServers(
+  servers: Readonly<Record<"mesh" | "bare", ChildProcess>>,
+  addresses: Readonly<Record<"mesh" | "bare", string>>,
+  headers: Record<string, string>,
+) {
+  const load = start("load.ts", []);
+  try {
+    return await inTurns(["bare", "mesh"], (kind, durationMs) =>
+      measure(servers[kind], load, loadOf(addresses[kind], headers, durationMs)),
+    );
+  } finally {
+    load.kill();
+  }
+}
+
+async function measureClients(address: string, authorization = "") {
+  const kinds = ["bare", "mesh", "grpc-js"] as const;
+  const children = Object.fromEntries(
+    kinds.map((kind) => [kind, start("client.ts", [kind, address, authorization, SECRET])]),
+  );
+  try {
+    return await inTurns(kinds, async (kind, durationMs) => {
+      const child = children[kind];
+      if (!child) throw new Error(`no client ${kind}`);
+      const load: ClientLoad = { inFlight: CONNECTIONS * IN_FLIGHT, durationMs };
+      child.send(load);
+      const result = await messageOf<ClientResult>(child);
+      return {
+        callsPerSecond: result.calls / (result.durationMs / 1000),
+        cpuMicrosPerCall: result.cpuMicros / result.calls,
+      };
+    });
+  } finally {
+    for (const child of Object.values(children)) child.kill();
+  }
+}
+
+/** Measures each kind in every round, so that all see the same machine; the first round only warms up. */
+async function inTurns<Kind extends string>(
+  kinds: readonly Kind[],
+  measureOne: (kind: Kind, durationMs: number) => Promise<Figures>,
+): Promise<Record<Kind, Figures>> {
+  const measured = new Map<Kind, Figures[]>(kinds.map((kind) => [kind, []]));
+  for (let turn = -1; turn < ROUNDS; turn++) {
+    for (const kind of kinds) {
+      const figures = await measureOne(kind, turn < 0 ? WARM_UP_MS : ROUND_MS);
+      if (turn >= 0) measured.get(kind)?.push(figures);
+    }
+  }
+  const entries = [...measured].map(([kind, rounds]) => [kind, medians(rounds)] as const);
+  return Object.fromEntries(entries) as Record<Kind, Figures>;
+}
+
+function ratio(ours: Figures, theirs: Figures): Figures {
+  return {
+    callsPerSecond: round(ours.callsPerSecond / theirs.callsPerSecond, 2),
+    cpuMicrosPerCall: round(theirs.cpuMicrosPerCall / ours.cpuMicrosPerCall, 2),
+  };
 }
 
 /** What a call between services carries: both servers receive all of it. */
@@ -131,7 +193,7 @@ function loadOf(address: string, headers: Record<string, string>, durationMs: nu
   };
 }
 
-async function measure(server: ChildProcess, loader: ChildProcess, load: Load): Promise<ServerFigures> {
+async function measure(server: ChildProcess, loader: ChildProcess, load: Load): Promise<Figures> {
   const before = await cpuMicros(server);
   loader.send(load);
   const { calls, failed, durationMs } = await messageOf<LoadResult>(loader);
@@ -145,8 +207,8 @@ async function cpuMicros(server: ChildProcess): Promise<number> {
   return (await messageOf<{ cpu: number }>(server)).cpu;
 }
 
-function medians(rounds: readonly ServerFigures[]): ServerFigures {
-  const median = (name: keyof ServerFigures) => {
+function medians(rounds: readonly Figures[]): Figures {
+  const median = (name: keyof Figures) => {
     const sorted = rounds.map((figures) => figures[name]).sort((a, b) => a - b);
     return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
   };

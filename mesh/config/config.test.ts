@@ -91,8 +91,10 @@ test("a mesh secret that cannot be made is a clear fault", () => {
 
 test("a service's configuration follows the environment", () => {
   const env = { HEDDLE_IDENTITY_PORT: "4000", HEDDLE_MESH_SECRET: "s".repeat(32), HEDDLE_IDENTITY_ADDRESS: "id:50051" };
+  expect(readServiceConfig(JsonWebKeyService, { ...env, HEDDLE_CHANNEL: "grpc-js" }).channel).toBe("grpc-js");
   const config = readServiceConfig(JsonWebKeyService, env);
   expect(config).toMatchObject({ host: "127.0.0.1", port: 4000, databasePrefix: "", logFormat: "json", poolSize: 10 });
+  expect(config.channel).toBe("mesh");
   expect(config.addressOf(JsonWebKeyService)).toBe("id:50051");
 });
 

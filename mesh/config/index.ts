@@ -8,5 +8,13 @@ export {
   type Security,
   type Trust,
 } from "./security.ts";
-export { addressOf, readServiceConfig, type ServiceConfig, serverOf, variablePrefix } from "./service-config.ts";
+export {
+  addressOf,
+  readServiceConfig,
+  type SelfDescription,
+  type ServiceConfig,
+  serverOf,
+  variablePrefix,
+  withLogin,
+} from "./service-config.ts";
 export { variable } from "./variable.ts";

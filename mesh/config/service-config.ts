@@ -44,6 +44,12 @@ export interface ServiceConfig {
   readonly reflection: boolean;
   /** How the process is to fail on purpose; undefined, as always in production, where it is not to. */
   readonly faults?: FaultPlan | undefined;
+  /** Who carries calls to neighbours: the mesh's own client channel, or the client of grpc-js. */
+  readonly channel: "mesh" | "grpc-js";
+  /** Whether services of the same process call each other without a socket. */
+  readonly localCalls: boolean;
+  /** Whether rules of traffic may put faults into calls. */
+  readonly trafficFaults: boolean;
   /**
    * Where a contract is served: <SYSTEM>_<SERVICE>_ADDRESS in one of the forms of readTarget(), else host:port with
    * this machine and the contract's default port. Throws a ConfigurationError when neither says one, and for another
@@ -103,6 +109,11 @@ const common = {
       }
     })
     .describe("where the process fails on purpose, for tests"),
+  HEDDLE_CHANNEL: variable.oneOf(["mesh", "grpc-js"], "mesh").describe("who carries calls to neighbours"),
+  HEDDLE_LOCAL_CALLS: variable
+    .flag(true)
+    .describe("whether services of the same process call each other without a socket"),
+  HEDDLE_TRAFFIC_FAULTS: variable.flag(false).describe("whether rules of traffic may put faults into calls"),
   HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
 };
 
@@ -155,13 +166,16 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     logFormat: read.LOG_FORMAT,
     reflection: read.HEDDLE_REFLECTION,
     faults,
+    channel: read.HEDDLE_CHANNEL,
+    localCalls: read.HEDDLE_LOCAL_CALLS,
+    trafficFaults: read.HEDDLE_TRAFFIC_FAULTS,
     addressOf: (service: DescService) => addressOf(service, env),
     serverOf: (service: DescService) => serverOf(service, env),
   });
 }
 
-/** Every service logs in by its own name, where there is a password. */
-function withLogin(natsUrl: string, user: string, password: string | undefined): string {
+/** The URL of the broker with the login of a user, where there is a password. */
+export function withLogin(natsUrl: string, user: string, password: string | undefined): string {
   if (password === undefined) return natsUrl;
   const [first = "", ...others] = natsUrl.split(",");
   const url = new URL(first);

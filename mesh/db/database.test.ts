@@ -181,6 +181,22 @@ describe("a lost connection", () => {
       expect(await database.orm.execute(sql`select * from counter`)).toEqual([]);
     }));
 
+  test("takes everything with it that was sent and not answered", () =>
+    withDatabase("unanswered", async (database) => {
+      for (let n = 0; n < 10; n++) {
+        const work = database.transaction(async (tx) => {
+          const end = tx.execute(sql`select pg_terminate_backend(pg_backend_pid())`);
+          // More than the driver sends ahead.
+          const inserts = Array.from({ length: 150 }, (_, id) =>
+            tx.execute(sql`insert into counter values (${id}, 0)`),
+          );
+          await Promise.allSettled([end, ...inserts]);
+        });
+        await expect(work).rejects.toThrow();
+      }
+      expect(await database.orm.execute(sql`select * from counter`)).toEqual([]);
+    }));
+
   test("leaves later statements of a transaction that goes on unrun", () =>
     withDatabase("goes-on", async (database) => {
       const work = database.transaction(async (tx) => {

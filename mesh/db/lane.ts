@@ -6,8 +6,14 @@ import { isUnavailable } from "./postgres-fault.ts";
 /** A row as it comes: by column name, or a list of values where that is asked for. */
 export type Row = Record<string, unknown>;
 
+interface Statement {
+  readonly text: string;
+  readonly parameters: readonly unknown[];
+}
+
 /**
- * One connection, from its opening to its end. It takes one statement at a time, and none once it has closed.
+ * One connection, from its opening to its end. Statements run in the order in which they are given; one that is given
+ * before the answer to another is sent at once, so several cost one round trip. None is taken once it has closed.
  *
  * The driver's own pool and transactions are not used. When a connection is lost inside a transaction, postgres 3.4.9
  * writes to the closed socket, which ends the process; or it runs the rest of the transaction on the connection that
@@ -31,31 +37,48 @@ export interface Lane {
 /** Opens a lane; the connection itself is made with the first statement. */
 export function openLane(url: string, options: ConnectOptions): Lane {
   let alive = true;
-  let last: Promise<unknown> = Promise.resolve();
-  let rejectRunning: ((error: Error) => void) | undefined;
+  let opened: Promise<postgres.ReservedSql> | undefined;
+  const rejectRunning = new Set<(error: Error) => void>();
   const sql = connectOne(url, {
     ...options,
     onClose() {
       alive = false;
       // A statement that was sent while the connection broke may otherwise never end.
-      rejectRunning?.(closedError());
+      for (const reject of rejectRunning) reject(closedError());
       options.onClose?.();
     },
   });
   // Drizzle converts times and JSON itself, and switches the driver's conversion off on the client it is given.
   drizzle(sql);
 
-  function send<R extends Row>(text: string, parameters: readonly unknown[]) {
-    // A prepared statement costs one round trip from its second use on, an unprepared one two.
-    return sql.unsafe<R[]>(text, parameters.map(toParameter), { prepare: true });
+  /** Reserved, for what waits in a reservation ends with its connection: else the driver would send it on the next. */
+  async function open(): Promise<postgres.ReservedSql> {
+    try {
+      await answerOf(() => sql.unsafe("select"));
+    } catch (error) {
+      alive = false;
+      throw error;
+    }
+    return await sql.reserve();
   }
 
-  async function run<T>(statement: () => PromiseLike<T>): Promise<T> {
+  function send<R extends Row>(connection: postgres.Sql, { text, parameters }: Statement) {
+    // A prepared statement costs one round trip from its second use on, an unprepared one two.
+    return connection.unsafe<R[]>(text, parameters.map(toParameter), { prepare: true });
+  }
+
+  async function run<T>(statement: (connection: postgres.Sql) => PromiseLike<T>): Promise<T> {
+    opened ??= open();
+    const connection = await opened;
+    return await answerOf(() => statement(connection));
+  }
+
+  async function answerOf<T>(statement: () => PromiseLike<T>): Promise<T> {
     if (!alive) {
       throw closedError();
     }
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    rejectRunning = reject;
+    rejectRunning.add(reject);
     statement().then(resolve, reject);
     try {
       return await promise;
@@ -64,15 +87,8 @@ export function openLane(url: string, options: ConnectOptions): Lane {
       alive &&= !isUnavailable(error);
       throw error;
     } finally {
-      rejectRunning = undefined;
+      rejectRunning.delete(reject);
     }
-  }
-
-  async function next<T>(statement: () => PromiseLike<T>): Promise<T> {
-    const running = last.then(() => run(statement));
-    // Whoever waits for the one before hears of its failure; the next one runs all the same.
-    last = running.catch(() => undefined);
-    return await running;
   }
 
   return {
@@ -81,10 +97,15 @@ export function openLane(url: string, options: ConnectOptions): Lane {
     },
     since: Date.now(),
     query: <R extends Row>(text: string, parameters: readonly unknown[] = []) =>
-      next<R[]>(() => send<R>(text, parameters)),
-    values: (text, parameters = []) => next(() => send(text, parameters).values()),
-    command: (text) => next(async () => (await send(text, [])).command),
+      run<R[]>((connection) => send<R>(connection, { text, parameters })),
+    values: (text, parameters = []) => run((connection) => send(connection, { text, parameters }).values()),
+    command: (text) => run(async (connection) => (await send(connection, { text, parameters: [] })).command),
     async close(waitMs = 1_000) {
+      // The driver would wait for whoever has reserved the connection.
+      void opened?.then(
+        ({ release }) => release(),
+        () => undefined,
+      );
       await sql.end({ timeout: waitMs / 1_000 });
       alive = false;
     },

@@ -25,6 +25,15 @@ export interface PublishedEvent {
 /** Most events read at once. */
 export const batchSize = 500;
 
+/** What Postgres may choose otherwise while it takes the outbox for small: then every batch would cost all that waits. */
+const wholeTablePlans = ["seqscan", "bitmapscan", "hashjoin", "mergejoin"];
+
+/** Has a lane go by the indexes of the outbox from now on, whether it was ever analyzed or not. */
+export async function goByIndexes(lane: Lane): Promise<void> {
+  const names = wholeTablePlans.map((plan) => `enable_${plan}`);
+  await lane.query("select set_config(name, 'off', false) from unnest($1::text[]) as name", [names]);
+}
+
 /**
  * The oldest events that are not published yet, without those of the keys to skip.
  *

@@ -150,3 +150,23 @@ test("a stream that is gone is created again, for what is announced from then on
   await orders.announce(placed("o1"));
   await waitFor(() => expect(keys()).toEqual(["o1"]));
 });
+
+test("a long outbox that was never analyzed is read and marked by its indexes", async () => {
+  await using world = await testWorld();
+  const orders = await world.orders();
+  const { sql } = orders.database;
+  const work = async () => {
+    const [row] = await sql`
+      select n_tup_upd::int as marked, seq_tup_read::int as scanned, (
+        select idx_tup_read::int from pg_stat_user_indexes where indexrelname = 'outbox_unpublished'
+      ) as read from pg_stat_user_tables where relname = 'outbox'`;
+    return { marked: row?.marked, scanned: row?.scanned, read: row?.read };
+  };
+  await sql`alter table heddle.outbox set (autovacuum_enabled = false)`;
+  await orders.announce(...Array.from({ length: 5_000 }, (_, n) => placed(`o${n}`)));
+  await waitFor(async () => expect((await work()).marked).toBe(5_000));
+  const { scanned, read } = await work();
+  expect(scanned).toBe(0);
+  // Each once when it waits, and once more when it was marked since: not all that wait for every batch.
+  expect(read).toBeLessThan(15_000);
+});

@@ -2,6 +2,7 @@ import type { Database } from "#mesh/db";
 import { type Part, StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { type Broker, BrokerFault, type StreamSpec } from "./broker.ts";
+import { goByIndexes } from "./outbox-queue.ts";
 import { createPublisher } from "./publisher.ts";
 import { createCandidate, type Leadership } from "./relay-leader.ts";
 import { createWakeUp } from "./wake-up.ts";
@@ -46,6 +47,7 @@ export function createRelay({ service, database, broker, stream, log }: RelayOpt
     leading = true;
     told = undefined;
     publisher.startOver();
+    await goByIndexes(lane);
     log.debug({ service }, "publishing the outbox");
     lost.addEventListener("abort", wakeUp.wake);
     while (!stopping && !lost.aborted) {

@@ -21,18 +21,25 @@ type Method<Kind> = { methodKind: Kind; input: GenMessage<EchoRequest>; output: 
 
 const dependencies = [policy.file, error.file, fieldRules.file];
 
+const PUBLIC = { audience: "AUDIENCE_PUBLIC" };
+
 function method(name: string, access: JsonObject, more: JsonObject = {}): JsonObject {
-  const { deadline, ...streaming } = more;
-  const option = { access, ...(deadline ? { deadline } : {}) };
+  const { clientStreaming = false, serverStreaming = false, ...rules } = more;
   const types = { inputType: ".test.echo.v1.EchoRequest", outputType: ".test.echo.v1.EchoResponse" };
-  return { name, ...types, ...streaming, options: { "[heddle.v1.policy]": option } };
+  const options = { "[heddle.v1.policy]": { access, ...rules } };
+  return { name, ...types, clientStreaming, serverStreaming, options };
+}
+
+/** A method that changes nothing, called by rules of its own. */
+function safeMethod(name: string, rules: JsonObject): JsonObject {
+  const unary = method(name, PUBLIC, rules);
+  return { ...unary, options: { ...Object(unary.options), idempotencyLevel: "NO_SIDE_EFFECTS" } };
 }
 
 function field(name: string, number: number, type: string, options: JsonObject = {}): JsonObject {
   return { name, number, type, label: "LABEL_OPTIONAL", options };
 }
 
-const PUBLIC = { audience: "AUDIENCE_PUBLIC" };
 const reason = (code: string, message: string) => ({ "[heddle.v1.error]": { code, message } });
 const json: JsonObject = {
   name: "test/echo/v1/echo_service.proto",
@@ -76,6 +83,10 @@ const json: JsonObject = {
         method("SignedIn", { audience: "AUDIENCE_SIGNED_IN" }),
         method("AdminOnly", { roles: ["admin"] }),
         method("OrderOnly", { services: ["shop.order"] }),
+        safeMethod("InTurn", { balance: { algorithm: "BALANCE_ALGORITHM_ROUND_ROBIN" } }),
+        safeMethod("Sticky", { balance: { algorithm: "BALANCE_ALGORITHM_RING_HASH", affinity: "text" } }),
+        safeMethod("Cached", { fallback: { cached: "60s" } }),
+        safeMethod("Hedged", { hedge: { minSamples: 10, minDelay: "0.001s" } }),
         method("AdminOrOrder", { roles: ["admin", "support"], services: ["shop.order"] }),
       ],
     },
@@ -101,7 +112,10 @@ function find(files: readonly DescFile[], name: string): DescFile | undefined {
 
 const file = build();
 
-/** A service with every kind of call and every kind of access. Quick may take 100 ms. */
+/**
+ * A service with every kind of call and every kind of access. Quick may take 100 ms; the methods that follow orderOnly
+ * are balanced, hedged or answered by the caller's side in different ways.
+ */
 export const EchoService = file.services[0] as GenService<{
   unary: Method<"unary">;
   serverStream: Method<"server_streaming">;
@@ -111,6 +125,10 @@ export const EchoService = file.services[0] as GenService<{
   signedIn: Method<"unary">;
   adminOnly: Method<"unary">;
   orderOnly: Method<"unary">;
+  inTurn: Method<"unary">;
+  sticky: Method<"unary">;
+  cached: Method<"unary">;
+  hedged: Method<"unary">;
   adminOrOrder: Method<"unary">;
 }>;
 

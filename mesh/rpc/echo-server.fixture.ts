@@ -3,8 +3,9 @@ import { type AccessTokenVerifier, secretIdentity, type User } from "#mesh/ident
 import { createLogger } from "#mesh/telemetry";
 import type { CallRecord } from "./call-record.ts";
 import { EchoErrorReason, EchoService } from "./echo-contract.fixture.ts";
-import { createMeshTransport, type MeshTransportOptions } from "./grpc-transport.ts";
 import { implement, type RpcHandlers } from "./handler.ts";
+import { createMeshTransport, type MeshTransportOptions } from "./mesh-transport.ts";
+import type { ChannelKind } from "./open-endpoint.ts";
 import { createRpcServer, type RpcServerOptions } from "./server.ts";
 
 /** The secret that the services of a test share. */
@@ -37,6 +38,10 @@ const handlers: EchoHandlers = {
   signedIn: async (_, { caller }) => ({ text: caller.user?.id ?? "" }),
   adminOnly: async () => ({ text: "admin" }),
   orderOnly: async (_, { caller }) => ({ text: caller.service ?? "" }),
+  inTurn: async ({ text }) => ({ text }),
+  sticky: async ({ text }) => ({ text }),
+  cached: async ({ text }) => ({ text }),
+  hedged: async ({ text }) => ({ text }),
   adminOrOrder: async () => ({ text: "either" }),
 };
 
@@ -59,8 +64,16 @@ export async function echoServer(own: Partial<EchoHandlers> = {}, options: Parti
   return { server, address: server.address, lines, records, [Symbol.asyncDispose]: () => server.stop() };
 }
 
-/** A transport that closes at the end of the test's scope. */
-export function transportTo(address: string, options: Partial<MeshTransportOptions> = {}) {
-  const transport = createMeshTransport({ address, ...options });
-  return { ...transport, [Symbol.dispose]: () => transport.close() };
+/** Who can carry calls: what holds for one has to hold for the other. */
+export const CHANNELS: readonly ChannelKind[] = ["mesh", "grpc-js"];
+
+/** Makes transports over one kind of channel; each closes at the end of the test's scope. */
+export function transportOver(channel: ChannelKind) {
+  return (address: string, options: Partial<MeshTransportOptions> = {}) => {
+    const transport = createMeshTransport({ address, channel, ...options });
+    return { ...transport, [Symbol.dispose]: () => transport.close() };
+  };
 }
+
+/** A transport that closes at the end of the test's scope. */
+export const transportTo = transportOver("mesh");

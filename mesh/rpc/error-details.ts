@@ -1,8 +1,9 @@
 import { create, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
-import { type Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import type { Metadata } from "@grpc/grpc-js";
 import { type Status, StatusSchema } from "#gen/google/rpc/status_pb.ts";
+import { binaryValue, type CallStatus, type ReceivedMetadata } from "#mesh/channel";
 
 /** Metadata that carries google.rpc.Status beside the code and message of gRPC. */
 const DETAILS = "grpc-status-details-bin";
@@ -27,9 +28,9 @@ export function writeDetails(trailer: Metadata, status: { code: number; message:
 }
 
 /** Makes an error of a status that a server has sent. `headers` become the error's metadata. */
-export function readError(status: { code: Code; details: string; metadata: Metadata }, headers: Headers): ConnectError {
-  const rich = readStatus(status.metadata);
-  const error = new ConnectError(rich?.message || unescapeReserved(status.details), status.code, headers);
+export function readError({ code, message, trailer }: CallStatus, headers: Headers): ConnectError {
+  const rich = readStatus(trailer);
+  const error = new ConnectError(rich?.message || message, code, headers);
   error.details = (rich?.details ?? []).map(({ typeUrl, value }) => ({
     type: typeUrl.slice(typeUrl.lastIndexOf("/") + 1),
     value,
@@ -37,21 +38,13 @@ export function readError(status: { code: Code; details: string; metadata: Metad
   return error;
 }
 
-function readStatus(trailer: Metadata): (Message & Pick<Status, "message" | "details">) | undefined {
-  const bytes = trailer.get(DETAILS)[0];
-  if (!Buffer.isBuffer(bytes)) return undefined;
+function readStatus(trailer: ReceivedMetadata): (Message & Pick<Status, "message" | "details">) | undefined {
+  const bytes = binaryValue(trailer, DETAILS);
+  if (!bytes) return undefined;
   try {
     return fromBinary(StatusSchema, bytes);
   } catch {
     // A status that cannot be read loses its details; its code and message are in headers of their own.
     return undefined;
   }
-}
-
-/**
- * grpc-js decodes messages with decodeURI, which leaves the escapes of reserved characters in place; other servers
- * escape those too, as the gRPC protocol allows.
- */
-function unescapeReserved(message: string): string {
-  return message.replace(/%(?:2[346BCF]|3[ABDF]|40)/gi, (escaped) => decodeURIComponent(escaped));
 }

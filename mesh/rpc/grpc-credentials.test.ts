@@ -60,7 +60,7 @@ test("a server is ready for its first connection, and the certificate of a conne
     seen.push(peerCertificate(call));
     parsed.push(call.getAuthContext().sslPeerCertificate);
   });
-  const ends = { identity: own, service: "a.b" };
+  const ends = { identity: own, server: "a.b" };
   const client = new Client(`127.0.0.1:${server.port}`, channelCredentials(ends), channelTlsOptions(ends));
   await callOnce(client);
   await callOnce(client);
@@ -77,7 +77,7 @@ test("a client without a certificate has none at the server", async () => {
   const seen: unknown[] = [];
   const own = certificateIdentity("a.b", { trustDomain, certificates });
   using server = await bareServer(own.tls, (call) => seen.push(peerCertificate(call)));
-  const ends = { identity: guestIdentity({ trustDomain, certificates }), service: "a.b" };
+  const ends = { identity: guestIdentity({ trustDomain, certificates }), server: "a.b" };
   const client = new Client(`127.0.0.1:${server.port}`, channelCredentials(ends), channelTlsOptions(ends));
   await callOnce(client);
   client.close();

@@ -25,28 +25,28 @@ export function serverCredentials(tls: TlsIdentity | undefined): ServerCredentia
 export interface ChannelEnds {
   readonly identity?: ClientIdentity | undefined;
   /** Name of the service that is called. */
-  readonly service?: string | undefined;
+  readonly server?: string | undefined;
 }
 
 /**
  * What a channel connects with. Under TLS the server must show the certificate of the service; throws a TypeError when
  * none is named then.
  */
-export function channelCredentials({ identity, service }: ChannelEnds): ChannelCredentials {
+export function channelCredentials({ identity, server }: ChannelEnds): ChannelCredentials {
   const tls = identity?.tls;
   if (!tls) return credentials.createInsecure();
-  if (!service) throw new TypeError("under TLS a channel must be told which service it calls");
+  if (!server) throw new TypeError("under TLS a channel must be told which service it calls");
   const provider = providerOf(tls.certificates);
-  const checkServerIdentity = tls.checkServer(service);
+  const checkServerIdentity = tls.checkServer(server);
   return experimental.createCertificateProviderChannelCredentials(provider, tls.guest ? null : provider, {
     checkServerIdentity,
   });
 }
 
 /** Options of such a channel. */
-export function channelTlsOptions({ identity, service }: ChannelEnds): ChannelOptions {
+export function channelTlsOptions({ identity, server }: ChannelEnds): ChannelOptions {
   // An address of numbers is no name for TLS, and Node warns of it (DEP0123).
-  return identity?.tls && service ? { "grpc.ssl_target_name_override": service } : {};
+  return identity?.tls && server ? { "grpc.ssl_target_name_override": server } : {};
 }
 
 /** grpc-js shares connections between channels that have the same provider. */
@@ -104,7 +104,9 @@ const peers = new WeakMap<Http2Session, Peer>();
  * The certificate at the other end of a call's connection, if a trusted authority has issued it. The same object for
  * all calls of a connection: grpc-js parses it anew each time it is asked, which costs about as much as a call.
  */
-export function peerCertificate(call: ServerInterceptingCallInterface): PeerCertificate | undefined {
+export function peerCertificate(
+  call: Pick<ServerInterceptingCallInterface, "getAuthContext">,
+): PeerCertificate | undefined {
   const session = sessionOf(call);
   if (!session) return call.getAuthContext().sslPeerCertificate;
   let peer = peers.get(session);
@@ -116,7 +118,7 @@ export function peerCertificate(call: ServerInterceptingCallInterface): PeerCert
 }
 
 /** The connection of a call, which grpc-js keeps to itself; undefined when it does so in another way or it is gone. */
-function sessionOf(call: ServerInterceptingCallInterface): Http2Session | undefined {
+function sessionOf(call: object): Http2Session | undefined {
   const stream: unknown = Reflect.get(call, "stream");
   const session: unknown = typeof stream === "object" && stream ? Reflect.get(stream, "session") : undefined;
   return isSession(session) ? session : undefined;

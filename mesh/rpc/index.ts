@@ -1,5 +1,4 @@
 export type { CallRecord } from "./call-record.ts";
-export { type ClosableTransport, createMeshTransport, type MeshTransportOptions } from "./grpc-transport.ts";
 export {
   type AnyRpcHandler,
   implement,
@@ -9,4 +8,13 @@ export {
   type RpcService,
   requireUser,
 } from "./handler.ts";
+export {
+  createMeshTransport,
+  createTargetTransport,
+  type MeshTransportOptions,
+  type TargetTransport,
+  type TargetTransportOptions,
+} from "./mesh-transport.ts";
+export type { ChannelKind, EndpointSettings } from "./open-endpoint.ts";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.ts";
+export type { ClosableTransport } from "./transport.ts";

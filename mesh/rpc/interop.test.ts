@@ -16,7 +16,7 @@ import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
 import { Refusal } from "#mesh/refusal";
 import { errorOf } from "./catch-error.fixture.ts";
 import { type EchoRequest, EchoService } from "./echo-contract.fixture.ts";
-import { echoServer, transportTo } from "./echo-server.fixture.ts";
+import { CHANNELS, echoServer, transportOver } from "./echo-server.fixture.ts";
 import { pathOf, streamsRequests, streamsResponses } from "./served-method.ts";
 
 const [input, output] = [EchoService.method.unary.input, EchoService.method.unary.output];
@@ -150,9 +150,9 @@ async function plainServer() {
   return { address: `127.0.0.1:${port}`, [Symbol.dispose]: () => server.forceShutdown() };
 }
 
-test("a mesh client talks to a plain grpc-js server", async () => {
+test.each(CHANNELS)("a mesh client over %s talks to a plain grpc-js server", async (channel) => {
   using server = await plainServer();
-  using transport = transportTo(server.address);
+  using transport = transportOver(channel)(server.address);
   const client = createClient(EchoService, transport);
   async function* talk() {
     yield { text: "a" };

@@ -1,4 +1,4 @@
-import { Metadata } from "@grpc/grpc-js";
+import type { Metadata } from "@grpc/grpc-js";
 
 // Set by the protocol for each hop, never by an application.
 const PROTOCOL = /^(:.*|grpc-.*|te|content-type|connection|host|transfer-encoding|content-length|accept-encoding)$/;
@@ -33,11 +33,6 @@ export function addHeaders(metadata: Metadata, headers: Headers): Metadata {
 export function textOf(metadata: Metadata, key: string): string | undefined {
   const value = metadata.get(key)[0];
   return typeof value === "string" ? value : undefined;
-}
-
-/** Headers as new metadata. */
-export function toMetadata(headers: Headers): Metadata {
-  return addHeaders(new Metadata(), headers);
 }
 
 function toAscii(value: string): string {

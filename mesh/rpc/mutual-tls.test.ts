@@ -27,18 +27,18 @@ async function identityOf(service: string, authority = ours): Promise<ServiceIde
 
 test("a service is known by its certificate", async () => {
   await using echo = await echoServer({}, { identity: await identityOf("test.echo") });
-  using transport = transportTo(echo.address, { service: "test.echo", identity: await identityOf("shop.order") });
+  using transport = transportTo(echo.address, { server: "test.echo", identity: await identityOf("shop.order") });
   const client = createClient(EchoService, transport);
   expect(await client.orderOnly({})).toMatchObject({ text: "shop.order" });
   expect(await client.orderOnly({})).toMatchObject({ text: "shop.order" });
-  using other = transportTo(echo.address, { service: "test.echo", identity: await identityOf("shop.payment") });
+  using other = transportTo(echo.address, { server: "test.echo", identity: await identityOf("shop.payment") });
   expect(await errorOf(createClient(EchoService, other).orderOnly({}))).toMatchObject({ code: Code.PermissionDenied });
 });
 
 test("somebody without a certificate gets in, as nobody's service", async () => {
   await using echo = await echoServer({}, { identity: await identityOf("test.echo") });
   const identity = guestIdentity({ trustDomain, certificates: await ours.slot(idOf("nobody")) });
-  using transport = transportTo(echo.address, { service: "test.echo", identity });
+  using transport = transportTo(echo.address, { server: "test.echo", identity });
   const client = createClient(EchoService, transport);
   expect(await client.unary({ text: "hello" })).toMatchObject({ text: "hello" });
   expect(await client.signedIn({}, { headers: { authorization: "Bearer ada" } })).toMatchObject({ text: "ada" });
@@ -48,7 +48,7 @@ test("somebody without a certificate gets in, as nobody's service", async () => 
 test("the header of plain text proves nothing under TLS", async () => {
   await using echo = await echoServer({}, { identity: await identityOf("test.echo") });
   const identity = guestIdentity({ trustDomain, certificates: await ours.slot(idOf("nobody")) });
-  using transport = transportTo(echo.address, { service: "test.echo", identity });
+  using transport = transportTo(echo.address, { server: "test.echo", identity });
   const headers = { "heddle-service": await secretIdentity("shop.order", SECRET).header() };
   const error = await errorOf(createClient(EchoService, transport).orderOnly({}, { headers }));
   expect(error).toMatchObject({ code: Code.PermissionDenied });
@@ -60,7 +60,7 @@ test("a certificate of another authority makes nobody a service", async () => {
   const { authorities } = await ours.issue(idOf("shop.order"));
   const certificates = { current: () => ({ ...forged, authorities }), onChange: () => () => {} };
   const identity = certificateIdentity("shop.order", { trustDomain, certificates });
-  using transport = transportTo(echo.address, { service: "test.echo", identity });
+  using transport = transportTo(echo.address, { server: "test.echo", identity });
   const error = await errorOf(createClient(EchoService, transport).orderOnly({}));
   expect(error).toMatchObject({ code: Code.PermissionDenied });
 });
@@ -69,14 +69,14 @@ test("a certificate of another trust domain makes nobody a service", async () =>
   await using echo = await echoServer({}, { identity: await identityOf("test.echo") });
   const certificates = await ours.slot("spiffe://elsewhere/shop/order");
   const identity = certificateIdentity("shop.order", { trustDomain, certificates });
-  using transport = transportTo(echo.address, { service: "test.echo", identity });
+  using transport = transportTo(echo.address, { server: "test.echo", identity });
   const error = await errorOf(createClient(EchoService, transport).orderOnly({}));
   expect(error).toMatchObject({ code: Code.PermissionDenied });
 });
 
 test("a server that is another service than the one called is not called", async () => {
   await using echo = await echoServer({}, { identity: await identityOf("shop.payment") });
-  using transport = transportTo(echo.address, { service: "test.echo", identity: await identityOf("shop.order") });
+  using transport = transportTo(echo.address, { server: "test.echo", identity: await identityOf("shop.order") });
   const error = await errorOf(createClient(EchoService, transport).unary({}));
   expect(error.code).toBe(Code.Unavailable);
   expect(error.rawMessage).toContain(`should be ${idOf("test.echo")}`);
@@ -86,7 +86,7 @@ test("a server that is another service than the one called is not called", async
 
 test("a server of another authority is not called", async () => {
   await using echo = await echoServer({}, { identity: await identityOf("test.echo", theirs) });
-  using transport = transportTo(echo.address, { service: "test.echo", identity: await identityOf("shop.order") });
+  using transport = transportTo(echo.address, { server: "test.echo", identity: await identityOf("shop.order") });
   expect(await errorOf(createClient(EchoService, transport).unary({}))).toMatchObject({ code: Code.Unavailable });
 });
 
@@ -95,7 +95,7 @@ test("plain text and TLS do not meet, and do not keep a server from stopping", a
   using plain = transportTo(secure.address);
   expect(await errorOf(createClient(EchoService, plain).unary({}))).toMatchObject({ code: Code.Unavailable });
   await using open = await echoServer({}, { drainTimeoutMs: 100 });
-  using transport = transportTo(open.address, { service: "test.echo", identity: await identityOf("shop.order") });
+  using transport = transportTo(open.address, { server: "test.echo", identity: await identityOf("shop.order") });
   expect(await errorOf(createClient(EchoService, transport).unary({}))).toMatchObject({ code: Code.Unavailable });
 });
 
@@ -132,7 +132,7 @@ test("new certificates are shown to those who connect, and connections stay", as
   };
   await using echo = await echoServer({}, { identity: spying });
   const caller = certificateIdentity("shop.order", { trustDomain, certificates: clientSlot });
-  const ends = { service: "test.echo", identity: caller };
+  const ends = { server: "test.echo", identity: caller };
   using transport = transportTo(echo.address, ends);
   const client = createClient(EchoService, transport);
   const stream = client.bidi(requests());

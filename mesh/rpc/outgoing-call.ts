@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { appendMetadata, type SentMetadata } from "#mesh/channel";
 import { declaredDeadlineMs } from "#mesh/contract";
 import type { ClientIdentity } from "#mesh/identity";
 import { currentScope } from "#mesh/scope";
@@ -17,11 +18,13 @@ export interface OutgoingCall {
   readonly method: DescMethod;
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadline: number;
-  readonly header: Headers;
+  readonly metadata: SentMetadata;
   readonly trace: TraceContext;
   readonly requestId: string;
   /** The call ends when one of them aborts. */
   readonly signals: readonly AbortSignal[];
+  /** Value by which calls keep to one endpoint. */
+  readonly affinity?: string;
 }
 
 /** What the one who calls asks for. */
@@ -47,21 +50,39 @@ const policyDeadlines = new WeakMap<DescMethod, number>();
  */
 export async function prepareCall(method: DescMethod, wish: CallWish, side: CallerSide): Promise<OutgoingCall> {
   const scope = currentScope();
-  const header = new Headers(wish.header);
-  const parent = scope?.trace ?? parseTraceparent(header.get("traceparent"));
+  const header = wish.header === undefined ? undefined : new Headers(wish.header);
+  const parent = scope?.trace ?? parseTraceparent(header?.get("traceparent"));
   const trace = parent ? childTrace(parent) : newTrace();
-  const requestId = scope?.requestId ?? header.get("x-request-id") ?? randomHex(16);
-  header.set("traceparent", formatTraceparent(trace));
-  header.set("x-request-id", requestId);
-  if (scope?.authorization && side.forwardUser !== false && !header.has("authorization")) {
-    header.set("authorization", scope.authorization);
+  const requestId = scope?.requestId ?? header?.get("x-request-id") ?? randomHex(16);
+  const metadata: string[] = ["traceparent", formatTraceparent(trace)];
+  appendMetadata(metadata, "x-request-id", requestId);
+  if (scope?.authorization && side.forwardUser !== false && !header?.has("authorization")) {
+    appendMetadata(metadata, "authorization", scope.authorization);
   }
-  const proof = side.identity && !side.identity.tls ? await side.identity.header() : undefined;
-  if (proof) header.set("heddle-service", proof);
-  // Whoever works in a scope often passes that scope's own signal: one listener is enough.
-  const signals = [...new Set([wish.signal, scope?.signal])].filter((signal) => signal !== undefined);
+  if (side.identity && !side.identity.tls) {
+    const shown = side.identity.header();
+    const proof = typeof shown === "string" ? shown : await shown;
+    if (proof) metadata.push("heddle-service", proof);
+  }
+  if (header) appendOthers(metadata, header);
+  const signals = bothSignals(wish.signal, scope?.signal);
   const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));
-  return { method, deadline, header, trace, requestId, signals };
+  return { method, deadline, metadata, trace, requestId, signals };
+}
+
+/** Whoever works in a scope often passes that scope's own signal: one listener is enough. */
+function bothSignals(wish: AbortSignal | undefined, own: AbortSignal | undefined): readonly AbortSignal[] {
+  if (!wish || wish === own) return own ? [own] : NO_SIGNALS;
+  return own ? [wish, own] : [wish];
+}
+
+const ONCE = { once: true };
+const NO_SIGNALS: readonly AbortSignal[] = [];
+
+/** What the caller adds, without what the mesh says itself. */
+function appendOthers(metadata: string[], header: Headers): void {
+  const own = new Set(metadata.filter((_, at) => at % 2 === 0));
+  for (const [name, value] of header) if (!own.has(name)) appendMetadata(metadata, name, value);
 }
 
 /** Why a signal has aborted, as the error that the call ends with. */
@@ -74,13 +95,12 @@ export function abortError(signal: AbortSignal): ConnectError {
 
 /** Calls `listener` when one of the signals aborts; returns what takes the listeners off again. */
 export function onAbort(signals: readonly AbortSignal[], listener: (error: ConnectError) => void): () => void {
-  const listeners = signals.map((signal) => {
-    const heard = () => listener(abortError(signal));
-    signal.addEventListener("abort", heard, { once: true });
-    return () => signal.removeEventListener("abort", heard);
-  });
+  const heard = ({ target }: Event) => {
+    if (target instanceof AbortSignal) listener(abortError(target));
+  };
+  for (const signal of signals) signal.addEventListener("abort", heard, ONCE);
   return () => {
-    for (const remove of listeners) remove();
+    for (const signal of signals) signal.removeEventListener("abort", heard);
   };
 }
 

@@ -34,6 +34,12 @@ export interface CallEnd {
   readonly fault?: { readonly id: string; readonly cause: unknown };
 }
 
+/** What of grpc-js's stream a call uses: a call within the process brings its own. */
+export type ServerStream = Pick<
+  ServerInterceptingCallInterface,
+  "startRead" | "sendMetadata" | "sendMessage" | "sendStatus" | "getDeadline" | "getAuthContext"
+>;
+
 interface Waiter<T> {
   resolve(value: T): void;
   reject(error: unknown): void;
@@ -63,7 +69,7 @@ export class ServerCall implements RpcContext, Scope {
   /** Told once when the call is no longer wanted; the reason was given to the signal before. */
   onAbort: ((error: ConnectError) => void) | undefined;
 
-  readonly #stream: ServerInterceptingCallInterface;
+  readonly #stream: ServerStream;
   readonly #maxMessageBytes: number;
   #reader: Waiter<Buffer | undefined> | undefined;
   #writer: Waiter<void> | undefined;
@@ -78,7 +84,7 @@ export class ServerCall implements RpcContext, Scope {
   #responseTrailer: Headers | undefined;
   #transportStatus: { code: number; details: string } | undefined;
 
-  constructor(served: ServedMethod, stream: ServerInterceptingCallInterface, maxMessageBytes: number) {
+  constructor(served: ServedMethod, stream: ServerStream, maxMessageBytes: number) {
     this.served = served;
     this.#stream = stream;
     this.#maxMessageBytes = maxMessageBytes;
@@ -250,7 +256,7 @@ export class ServerCall implements RpcContext, Scope {
 
   // grpc-js answers some faults itself: a message that is too long, a bad grpc-timeout, a passed deadline. Seeing its
   // answer is what brings the true code into the log and the metrics.
-  #watchStatus(stream: ServerInterceptingCallInterface): void {
+  #watchStatus(stream: ServerStream): void {
     const send = stream.sendStatus;
     stream.sendStatus = (status) => {
       this.#transportStatus ??= status;

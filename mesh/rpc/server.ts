@@ -15,6 +15,7 @@ import { logCalls } from "./interceptors/log.ts";
 import { receiveMany, receiveOne } from "./interceptors/receive.ts";
 import { traceCalls } from "./interceptors/trace.ts";
 import { createRequestValidator, type RequestValidator, validate } from "./interceptors/validation.ts";
+import { type OpenedLocalServer, openLocalServer } from "./local-server.ts";
 import { tableOfContract, tableOfOpenServices } from "./method-table.ts";
 import { createReflection } from "./reflection.ts";
 import { runHandler } from "./run-handler.ts";
@@ -35,6 +36,8 @@ export interface RpcServerOptions {
   readonly log: Logger;
   /** Whether reflection is served. Default true. */
   readonly reflection?: boolean;
+  /** Whether services of the same process may call without a socket. Default false. */
+  readonly local?: boolean;
   /** Told about each call that has ended. */
   readonly onCallEnd?: (record: CallRecord) => void;
   /** How long calls in flight may take to finish once the server stops, in milliseconds. Default 10 s. */
@@ -54,6 +57,7 @@ export interface RpcServer extends Part {
 interface Running {
   readonly grpc: GrpcServer;
   readonly stopping: AbortController;
+  readonly local: OpenedLocalServer | undefined;
   readonly health: ReturnType<typeof createHealth>;
 }
 
@@ -80,7 +84,8 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       running = undefined;
       stopped?.health.stop();
       stopped?.stopping.abort();
-      await stopped?.grpc.drain(options.drainTimeoutMs ?? 10_000);
+      const timeoutMs = options.drainTimeoutMs ?? 10_000;
+      await Promise.all([stopped?.local?.drain(timeoutMs), stopped?.grpc.drain(timeoutMs)]);
     },
   };
 }
@@ -97,7 +102,8 @@ async function startServer(options: RpcServerOptions): Promise<Running> {
     ...tableOfOpenServices(open, { log, wayOf: openWay }),
   ]);
   const grpc = await bindGrpcServer({ ...options, methods, maxMessageBytes });
-  return { grpc, stopping, health };
+  const local = options.local ? openLocalServer(grpc.address, { methods, maxMessageBytes }) : undefined;
+  return { grpc, local, stopping, health };
 }
 
 /** The way of a call through the server, outermost first: the order is part of the mesh's behaviour. */

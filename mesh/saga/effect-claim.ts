@@ -59,20 +59,19 @@ export async function finishEffect(
   claim: Claim,
   end: { readonly status: "done" | "failed"; readonly error?: string },
 ): Promise<boolean> {
-  const finished = await tx
-    .update(effect)
-    .set({ status: end.status, error: end.error ?? null, finishedAt: sql`now()` })
-    .where(isClaimed(claim))
-    .returning({ saga: effect.saga });
-  for (const { saga } of finished) await promoteNext(tx, saga, claim.key);
-  return finished.length > 0;
-}
-
-/** Makes the earliest waiting call of a key due. */
-export async function promoteNext(tx: Transaction, saga: string, key: string): Promise<void> {
-  await tx.execute(sql`
-    update ${effect} set status = 'due', due_at = now()
-    where id = (select min(id) from ${effect} where saga = ${saga} and key = ${key} and status = 'waiting')`);
+  const { status, error = null } = end;
+  const [row] = await tx.execute(sql`
+    with finished as (
+      update ${effect} set status = ${status}, error = ${error}, finished_at = now()
+      where id = ${claim.id} and attempts = ${claim.attempt} and status = 'due'
+      returning saga, key
+    ), promoted as (
+      update ${effect} set status = 'due', due_at = now() where id = (
+        select min(next.id) from ${effect} as next join finished using (saga, key) where next.status = 'waiting'
+      )
+    )
+    select exists (select from finished) as finished`);
+  return row?.finished === true;
 }
 
 /** Gives a call whose outcome is not known back, to be tried again after `waitMs`. */

@@ -8,7 +8,7 @@ import type { Part } from "#mesh/process";
 import { type Claim, claimEffects, finishEffect, nextEffectMs, releaseEffect } from "./effect-claim.ts";
 import type { Engine } from "./engine.ts";
 import { type AnyOutcome, effectHandler } from "./handler-of.ts";
-import { lockParticipant } from "./participant-row.ts";
+import { type Locked, lockParticipant } from "./participant-row.ts";
 import { createPump } from "./pump.ts";
 import { rpcName } from "./reception.ts";
 import { readResult } from "./result.ts";
@@ -87,13 +87,21 @@ async function complete(engine: Engine, attempt: Attempt & { readonly outcome: A
   const { claim, contract, outcome } = attempt;
   try {
     await engine.database.transaction(async (tx) => {
-      if (!(await finishLocked(engine, tx, attempt, { status: "done" }))) return;
+      const locked = await finishLocked(engine, tx, attempt, { status: "done" });
+      if (!locked) return;
       const reception = { ...contract, parkedIn: [] };
       const decide = async () => ({
         ...readResult(contract.method, contract.results, outcome.result),
         value: undefined,
       });
-      const moved = await transition(engine, { tx, key: claim.key, reception, cause: { by: "effect" }, decide });
+      const moved = await transition(engine, {
+        tx,
+        key: claim.key,
+        reception,
+        cause: { by: "effect" },
+        locked,
+        decide,
+      });
       if (moved.outcome !== "illegal") return;
       throw new PermanentError(
         `${rpcName(contract.method)} has an outcome in the state ${moved.state} of ${engine.saga}/${claim.key}, in which it is neither allowed nor ignored. Declare what it does there.`,
@@ -111,25 +119,25 @@ async function complete(engine: Engine, attempt: Attempt & { readonly outcome: A
   }
 }
 
-/** Ends the call and writes what is to be remembered of it, in every case. False when the claim was lost. */
+/** Ends the call and writes what is to be remembered of it, in every case. Undefined when the claim was lost. */
 async function finishLocked(
   engine: Engine,
   tx: Transaction,
   { claim, outcome }: Attempt & { readonly outcome: AnyOutcome },
   end: Parameters<typeof finishEffect>[2],
-): Promise<boolean> {
+): Promise<Locked | undefined> {
   // The participant is locked first, as every step does: two that lock in the same order cannot wait for each other.
-  await lockParticipant({ tx, saga: engine.saga, key: claim.key });
+  const locked = await lockParticipant({ tx, saga: engine.saga, key: claim.key });
   if (!(await finishEffect(tx, claim, end))) {
     engine.log.warn(
       { saga: engine.saga, key: claim.key, effect: claim.name },
       "another attempt has taken the call over",
     );
-    return false;
+    return undefined;
   }
   await outcome.record?.(tx);
   afterCommit(tx, () => engine.effectBell.ring());
-  return true;
+  return locked;
 }
 
 /** A call is never given up before its outcome is known. */

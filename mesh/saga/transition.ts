@@ -3,7 +3,14 @@ import type { Transaction } from "#mesh/db";
 import { type Emission, PermanentError } from "#mesh/events";
 import { dueEffects } from "./effect-rows.ts";
 import { type Engine, requireEvents } from "./engine.ts";
-import { forgetParticipant, lockParticipant, type Row, type StepCause, storeStep } from "./participant-row.ts";
+import {
+  forgetParticipant,
+  type Locked,
+  lockParticipant,
+  type Row,
+  type StepCause,
+  storeStep,
+} from "./participant-row.ts";
 import { pipelined } from "./pipelined.ts";
 import { type Classification, classify, type Reception, requireMove, rpcName } from "./reception.ts";
 import type { Result } from "./result.ts";
@@ -15,6 +22,8 @@ export interface Step<T> {
   readonly key: string;
   readonly reception: Reception;
   readonly cause: StepCause;
+  /** The participant's row, where the caller has locked it. */
+  readonly locked?: Locked | undefined;
   /** Decides which step is taken. Runs only in a state from which the contract allows one; the row is locked. */
   readonly decide: (state: string) => Promise<Result & { readonly value: T }>;
 }
@@ -33,7 +42,7 @@ export type Transition<T> =
 export async function transition<T>(engine: Engine, step: Step<T>): Promise<Transition<T>> {
   const { tx, key, reception } = step;
   const row = { tx, saga: engine.saga, key };
-  const { state, fresh } = await lockParticipant(row);
+  const { state, fresh } = step.locked ?? (await lockParticipant(row));
   const outcome = classify(reception, state);
   if (outcome !== "allowed") {
     // A parked event keeps the row, so that it can be seen what waits.

@@ -3,7 +3,8 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
 import { DiscoveryService } from "#gen/heddle/discovery/v1/discovery_service_pb.ts";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
-import { adminHandlers, discoveryHandlers } from "#mesh/admin";
+import { DataPlaneService } from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
+import { adminHandlers, dataPlaneHandlers, discoveryHandlers } from "#mesh/admin";
 import type { ServiceConfig } from "#mesh/config";
 import { type Contract, type ContractSources, readContract } from "#mesh/contract";
 import { createDatabase, type Database, meshMigrations } from "#mesh/db";
@@ -11,11 +12,11 @@ import { createEvents, type Outbox } from "#mesh/events";
 import { armFaults } from "#mesh/fault";
 import { accessTokenVerifier, type KeySource, openIdentity, remoteKeys } from "#mesh/identity";
 import { group, type Part } from "#mesh/process";
-import { createMeshTransport, createRpcServer, type RpcService } from "#mesh/rpc";
+import { createRpcServer, type RpcService } from "#mesh/rpc";
 import { createSaga, type Participants, type ReactionHandlers, sagaMigrations } from "#mesh/saga";
 import { createLogger, type Logger } from "#mesh/telemetry";
-import { createChannels } from "./channels.ts";
-import { createServiceRegistry } from "./registration.ts";
+import { createDataPlane } from "./data-plane.ts";
+import { createRegistration } from "./registration.ts";
 
 /** A running service: one database, one gRPC port, its reactions, timers and effects. */
 export interface Service extends Part {
@@ -69,11 +70,11 @@ export interface ServiceBody<Reactions extends DescService> {
  */
 export function createService<Reactions extends DescService>(options: ServiceOptions<Reactions>): Service {
   const { config } = options;
-  const contract = readContract({ ...options, services: [...options.services, AdminService, DiscoveryService] });
+  const contract = readContract({ ...options, services: [...options.services, ...meshServices] });
   const log = createLogger({ name: contract.name, level: config.logLevel, format: config.logFormat });
   if (config.faults) armFaults(config.faults, log);
   const { identity, part: certificates } = openIdentity(contract.name, config.security, log);
-  const channels = createChannels((neighbour) => createMeshTransport({ ...neighbour, identity }));
+  const plane = createDataPlane({ name: contract.name, identity, config, log });
   const database = createDatabase({
     postgresUrl: config.postgresUrl,
     name: databaseName(contract, config),
@@ -88,18 +89,11 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const events = createEvents({ contract, database, natsUrl, stream, critical, receive: saga.receive, log });
   saga.connect(events);
   const client = <S extends DescService>(service: S) =>
-    createClient(
-      service,
-      channels.transport({ address: config.addressOf(service), service: config.serverOf(service) }),
-    );
+    createClient(service, plane.transport(service, config.addressOf(service)));
   const { outbox } = events;
   const body = options.build({ database, outbox, participants: saga.participants, log, client });
   if (body.reactions) saga.handle(body.reactions);
   const keys = body.keys ?? remoteKeys(client(JsonWebKeyService));
-  const { registry, view, removal, registration } = createServiceRegistry(contract, config, {
-    address: () => server.address,
-    log,
-  });
   const stopping = new AbortController();
   const server = createRpcServer({
     host: config.host,
@@ -108,13 +102,17 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
     services: [
       ...body.handlers,
       adminHandlers({ contract, database, events, stopping: stopping.signal }),
-      discoveryHandlers(registry),
+      discoveryHandlers(plane.registry),
+      dataPlaneHandlers(plane),
     ],
     tokens: accessTokenVerifier(keys),
     identity,
     log,
     reflection: config.reflection,
+    local: config.localCalls,
   });
+  const { instances } = plane;
+  const registration = createRegistration({ contract, config, instances, address: () => server.address, log });
   const leaving: Part = {
     ...registration,
     async stop() {
@@ -127,8 +125,8 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const own = [...(body.parts ?? []), ...(body.seed ? [seeding(body.seed)] : [])];
   return {
     ...group(contract.name, [
-      ...[certificates, view, channels, database, ...own],
-      ...[events, saga.worker, removal, server, leaving],
+      ...[certificates, plane, database, ...own],
+      ...[events, saga.worker, registration.removal, server, leaving],
     ]),
     log,
     get address() {
@@ -136,6 +134,9 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
     },
   };
 }
+
+/** What every process serves beside its own contracts. */
+const meshServices = [AdminService, DiscoveryService, DataPlaneService];
 
 /** Events whose loss would leave a saga in a state that nothing mends: they are tried for ever, never set aside. */
 function criticalEvents({ reactions }: Contract): ReadonlySet<string> {

@@ -5,4 +5,5 @@ export {
   type ServiceOptions,
   type ServiceParts,
 } from "./create-service.ts";
+export { createDataPlane, type DataPlane, type DataPlaneOptions } from "./data-plane.ts";
 export { natsUsers } from "./nats-users.ts";

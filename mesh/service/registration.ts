@@ -1,48 +1,26 @@
 import type { ServiceConfig } from "#mesh/config";
 import { type Contract, schemaHash } from "#mesh/contract";
-import { createRegistrar, createRegistry, type Registration, type Registry, registryBucket } from "#mesh/discovery";
-import { maintainConnection, openBucket } from "#mesh/nats";
-import { group, type Part } from "#mesh/process";
+import { createRegistrar, type Registrar } from "#mesh/discovery";
+import type { Bucket } from "#mesh/nats";
 import type { Logger } from "#mesh/telemetry";
 
-/** A service's view of the registry, and its own place in it. */
-export interface ServiceRegistry {
-  readonly registry: Registry;
-  /** Follows the registry: to start before whatever calls others. */
-  readonly view: Part;
-  /** Takes the entry out: to stop after the server. */
-  readonly removal: Part;
-  /** Registers: to start after the server, and to stop before it. */
-  readonly registration: Part;
+/** What a service registers itself with. */
+export interface RegistrationOptions {
+  readonly contract: Contract;
+  readonly config: ServiceConfig;
+  readonly instances: Bucket;
+  /** Where the server listens, known once it has started. */
+  readonly address: () => string;
+  readonly log: Logger;
 }
 
-/** Connects a service with the registry. `address` is where its server listens, known once that has started. */
-export function createServiceRegistry(
-  { name, services }: Contract,
-  config: ServiceConfig,
-  { address, log }: { readonly address: () => string; readonly log: Logger },
-): ServiceRegistry {
-  const connection = maintainConnection({ url: config.registryUrl, name: `${name} registry`, log });
-  const bucket = openBucket(connection, registryBucket(config.streamReplicas), log);
-  const registry = createRegistry(bucket, log);
-  const { version, zone, weight } = config.self;
+/** Creates the part that registers a service: to start after its server, and to stop before it. */
+export function createRegistration({ contract, config, instances, address, log }: RegistrationOptions): Registrar {
+  const { name, services } = contract;
+  const { version, zone, weight, address: advertised } = config.self;
   const hash = schemaHash(services);
-  const self = (): Registration => ({
-    ...{ service: name, version, zone, weight, schemaHash: hash },
-    address: reachable(config.self.address, address()),
-  });
-  const registrar = createRegistrar(bucket, self, log);
-  const connected: Part = {
-    name: "connection to the registry",
-    start: () => connection.start(),
-    stop: () => connection.stop(),
-  };
-  return {
-    registry,
-    view: group("registry", [connected, registry]),
-    removal: registrar.removal,
-    registration: registrar,
-  };
+  const self = { ...{ service: name, version, zone, weight }, schemaHash: hash };
+  return createRegistrar(instances, () => ({ ...self, address: reachable(advertised, address()) }), log);
 }
 
 /** What the environment says of the address, completed by the port that the server listens on. */

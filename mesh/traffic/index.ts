@@ -3,3 +3,4 @@ export type { TrafficCall } from "./match.ts";
 export { formatTrafficRules, parseTrafficRules, TrafficRulesError } from "./parse-rules.ts";
 export { routeCall } from "./route-call.ts";
 export { parseSplit, withSplit } from "./split.ts";
+export { createTrafficStore, type TrafficStore, trafficBucket } from "./traffic-store.ts";

@@ -1,6 +1,8 @@
+import type { DescService } from "@bufbuild/protobuf";
 import { type CallOptions, type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
 import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
-import { addressOf, readTrust, serverOf } from "#mesh/config";
+import { addressOf, readEnvironment, readTrust, serverOf, variable } from "#mesh/config";
 import { openGuest } from "#mesh/identity";
 import { createMeshTransport } from "#mesh/rpc";
 import { neighbours, shopServices } from "../neighbours.ts";
@@ -43,7 +45,19 @@ export interface Mesh extends Disposable {
   admin(service: string): Admin;
   /** Asks every service. One that is away keeps no answer of the others back. An answer NOT_FOUND is left out. */
   ask<T>(question: (admin: Admin) => Promise<T>): Promise<Answers<T>>;
+  /** Asks a contract that every process serves, at every service and at the gateway; otherwise as ask() does. */
+  askEverybody<S extends DescService, T>(service: S, question: Question<S, T>): Promise<Answers<T>>;
+  /** Asks a contract to which every process has the same answer: the first that gives one. Throws when none does. */
+  askAnybody<S extends DescService, T>(service: S, question: Question<S, T>): Promise<T>;
 }
+
+/** Asks one process by a contract. */
+export type Question<S extends DescService, T> = (client: Client<S>, call: CallOptions) => Promise<T>;
+
+const shape = {
+  HEDDLE_GATEWAY_URL: variable.text("").describe("where the gateway listens"),
+  GATEWAY_PORT: variable.port(8080),
+};
 
 /**
  * Signs in and knows every service. Throws a CommandFault when the sign-in fails, and a StartError without the
@@ -55,7 +69,7 @@ export async function openMesh(environment: NodeJS.ProcessEnv = process.env): Pr
   const transports = new Map(
     shopServices.map((main) => {
       const service = serverOf(main, env);
-      return [service, createMeshTransport({ address: addressOf(main, env), service, identity })] as const;
+      return [service, createMeshTransport({ address: addressOf(main, env), server: service, identity })] as const;
     }),
   );
   const close = () => {
@@ -68,7 +82,15 @@ export async function openMesh(environment: NodeJS.ProcessEnv = process.env): Pr
       client: createClient(AdminService, transport),
     }));
     const admin = (service: string) => find(admins, service);
-    return { admins, admin, ask: (question) => askAll(admins, question), [Symbol.dispose]: close };
+    const processes = [...admins, { service: "gateway", transport: toGateway(env), call }];
+    return {
+      ...{ admins, admin, [Symbol.dispose]: close },
+      ask: (question) => askAll(admins, question),
+      askEverybody: (service, question) =>
+        askAll(processes, ({ transport }) => question(createClient(service, transport), call)),
+      askAnybody: (service, question) =>
+        firstAnswer(processes, ({ transport }) => question(createClient(service, transport), call)),
+    };
   } catch (error) {
     close();
     throw error;
@@ -81,7 +103,28 @@ function find(admins: readonly Admin[], service: string): Admin {
   throw new CommandFault(`no service is called "${service}": ${admins.map((admin) => admin.service).join(", ")}`);
 }
 
-async function askAll<T>(admins: readonly Admin[], question: (admin: Admin) => Promise<T>): Promise<Answers<T>> {
+function toGateway(env: NodeJS.ProcessEnv): Transport {
+  const { HEDDLE_GATEWAY_URL: url, GATEWAY_PORT: port } = readEnvironment(shape, env);
+  return createConnectTransport({ baseUrl: url || `http://127.0.0.1:${port}`, httpVersion: "1.1" });
+}
+
+async function firstAnswer<P, T>(processes: readonly P[], question: (process: P) => Promise<T>): Promise<T> {
+  let last: unknown;
+  for (const process of processes) {
+    try {
+      return await question(process);
+    } catch (error) {
+      last = error;
+      if (ConnectError.from(error).code !== Code.Unavailable) throw error;
+    }
+  }
+  throw last;
+}
+
+async function askAll<P extends { readonly service: string }, T>(
+  admins: readonly P[],
+  question: (admin: P) => Promise<T>,
+): Promise<Answers<T>> {
   const answers: Answer<T>[] = [];
   const away: Absence[] = [];
   const results = await Promise.allSettled(admins.map((admin) => question(admin)));

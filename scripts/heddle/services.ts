@@ -1,6 +1,6 @@
 import { toJson } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
-import { type CallOptions, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import {
   DiscoveryService,
   type Instance,
@@ -16,14 +16,14 @@ const head = ["SERVICE", "ADDRESS", "STATE", "VERSION", "ZONE", "WEIGHT", "LOAD"
 
 /** `services list`: who has registered, as the first service says that answers. */
 export async function listServices(mesh: Mesh, options: { json?: true }): Promise<void> {
-  const answer = await firstAnswer(mesh, (client, call) => client.listServices({}, call));
+  const answer = await mesh.askAnybody(DiscoveryService, (client, call) => client.listServices({}, call));
   console.log(options.json ? JSON.stringify(toJson(ListServicesResponseSchema, answer), null, 2) : draw(answer));
 }
 
 /** `services watch`: the same again after each change, until the command is ended. */
 export async function watchServices(mesh: Mesh): Promise<void> {
   let last = "";
-  await firstAnswer(mesh, async (client, call) => {
+  await mesh.askAnybody(DiscoveryService, async (client, call) => {
     for (;;) {
       try {
         for await (const answer of client.watchServices({}, call)) {
@@ -40,21 +40,6 @@ export async function watchServices(mesh: Mesh): Promise<void> {
 }
 
 type Registered = Pick<ListServicesResponse | WatchServicesResponse, "services" | "current">;
-type DiscoveryClient = ReturnType<typeof createClient<typeof DiscoveryService>>;
-
-/** All processes know the same registry: the first that answers will do. Throws the last error when none does. */
-async function firstAnswer<T>(mesh: Mesh, ask: (client: DiscoveryClient, call: CallOptions) => Promise<T>): Promise<T> {
-  let last: unknown;
-  for (const { transport, call } of mesh.admins) {
-    try {
-      return await ask(createClient(DiscoveryService, transport), call);
-    } catch (error) {
-      last = error;
-      if (ConnectError.from(error).code !== Code.Unavailable) throw error;
-    }
-  }
-  throw last;
-}
 
 function draw({ services, current }: Registered): string {
   const rows = services.flatMap(({ name, instances }) => instances.map((instance) => [name, ...row(instance)]));

@@ -17,7 +17,7 @@ export async function readToken(env: NodeJS.ProcessEnv): Promise<string> {
   if (read.HEDDLE_TOKEN) return read.HEDDLE_TOKEN;
   const address = addressOf(IdentityService, env);
   const service = serverOf(IdentityService, env);
-  const transport = createMeshTransport({ address, service, identity: openGuest(readTrust(env)) });
+  const transport = createMeshTransport({ address, server: service, identity: openGuest(readTrust(env)) });
   const session = { email: read.HEDDLE_ADMIN_EMAIL, password: read.HEDDLE_ADMIN_PASSWORD };
   try {
     return (await createClient(IdentityService, transport).createSession(session)).accessToken;

@@ -57,7 +57,7 @@ function expectedFor(method: DescMethod, { roles, service, badToken }: TestCalle
 
 function transportOf(server: string, name: string, { identity }: TestCaller): ClosableTransport {
   const key = `${server} ${name}`;
-  const options = { address: shop.address(server), service: server, identity, forwardUser: false };
+  const options = { address: shop.address(server), server, identity, forwardUser: false };
   const transport = transports.get(key) ?? createMeshTransport(options);
   transports.set(key, transport);
   return transport;

@@ -93,7 +93,7 @@ async function expiredToken({ environment }: TestShop): Promise<string> {
   await replica.start();
   try {
     const identity = openGuest(readTrust(env));
-    const transport = createMeshTransport({ address: replica.address, service: "platform.identity", identity });
+    const transport = createMeshTransport({ address: replica.address, server: "platform.identity", identity });
     const credentials = { email: "ada@heddle.local", password: "heddle-demo" };
     const { accessToken } = await createClient(IdentityService, transport).createSession(credentials);
     transport.close();

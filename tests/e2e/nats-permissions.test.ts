@@ -14,8 +14,9 @@ const connections: NatsConnection[] = [];
 
 beforeAll(async () => {
   const contracts = await readContracts();
-  const accounts = renderAccounts(natsUsers(contracts), () => JSON.stringify(password));
-  const variables = contracts.map(({ name }) => [`${name.replace(".", "_").toUpperCase()}_NATS_PASSWORD`, password]);
+  const accounts = renderAccounts(natsUsers(contracts, ["gateway"]), () => JSON.stringify(password));
+  const names = [...contracts.map(({ name }) => name), "gateway"];
+  const variables = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_NATS_PASSWORD`, password]);
   shop = await startShop(Object.fromEntries(variables), { accounts });
   ada = await signIn(shop.http, "ada@heddle.local", "heddle-demo");
 }, 60_000);

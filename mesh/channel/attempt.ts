@@ -1,0 +1,290 @@
+import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from "node:http2";
+import type { Connection } from "./connection.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { MessageReader } from "./message-frames.ts";
+import type { SentMetadata } from "./metadata.ts";
+import {
+  type CallStatus,
+  localStatus,
+  type ReceivedMetadata,
+  readStatus,
+  Status,
+  StatusError,
+  statusOfHttp,
+  statusOfReset,
+} from "./status.ts";
+import { formatTimeout } from "./timeout.ts";
+import { USER_AGENT } from "./user-agent.ts";
+
+/** What an attempt sends and accepts. */
+export interface AttemptRequest {
+  /** "/shop.order.v1.OrderService/PlaceOrder". */
+  readonly path: string;
+  readonly metadata: SentMetadata;
+  /** Milliseconds since the epoch; Infinity for none. The attempt tells the server; the caller watches the clock. */
+  readonly deadlineMs: number;
+  /** Largest message that is received, in bytes. */
+  readonly maxReceiveBytes: number;
+  /** Whether messages are compressed with gzip. */
+  readonly gzip: boolean;
+}
+
+/** Told what comes of an attempt. Nothing comes after onEnd. */
+export interface AttemptListener {
+  /** The server has begun to answer. */
+  onHeader(header: ReceivedMetadata): void;
+  /** A message that was asked for by `read`. */
+  onMessage(message: Buffer): void;
+  /** After `write` has said false: there is room for another message. */
+  onWritable(): void;
+  onEnd(status: CallStatus): void;
+}
+
+/** A slow reader holds the server back once so much is waiting for it, beside the window of the stream. */
+const READ_AHEAD_BYTES = 64 * 1024;
+/**
+ * Less than this is on its way, and not worth a reset: servers count those. More waits for a server that does not read
+ * it, and after an answer never will.
+ */
+const UNSENT_BYTES = 64 * 1024;
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Content-Type"; other suffixes are other encodings.
+const CONTENT_TYPE = /^application\/grpc(\+proto)?(\s*;.*)?$/i;
+
+/** One stream of one connection of one endpoint: a call as it goes over the wire. */
+export class Attempt {
+  readonly endpoint: Endpoint;
+  readonly #request: AttemptRequest;
+  readonly #listener: AttemptListener;
+  readonly #reader: MessageReader;
+  #connection: Connection | undefined;
+  #stream: ClientHttp2Stream | undefined;
+  #streamError: Error | undefined;
+  /** What is to be sent once there is a stream. */
+  #unsent: Buffer[] = [];
+  #halfClosed = false;
+  #blocked = false;
+  #wanted = 0;
+  /** What the server has said, kept until its messages are read. */
+  #status: CallStatus | undefined;
+  #ended = false;
+
+  /** Starts at once, or as soon as the endpoint has a connection for it. */
+  constructor(endpoint: Endpoint, request: AttemptRequest, listener: AttemptListener) {
+    this.endpoint = endpoint;
+    this.#request = request;
+    this.#listener = listener;
+    this.#reader = new MessageReader(request.maxReceiveBytes);
+  }
+
+  /** Sends a framed message. False: wait for onWritable before the next. */
+  write(frame: Buffer): boolean {
+    if (this.#ended) return true;
+    if (!this.#stream) {
+      this.#unsent.push(frame);
+      this.#blocked = true;
+    } else if (!this.#stream.write(frame)) {
+      this.#awaitDrain(this.#stream);
+    }
+    return !this.#blocked;
+  }
+
+  /** Sends the last message, or nothing more. */
+  finish(frame?: Buffer): void {
+    if (this.#ended || this.#halfClosed) return;
+    this.#halfClosed = true;
+    if (this.#stream) this.#stream.end(frame);
+    else if (frame) this.#unsent.push(frame);
+  }
+
+  /** Asks for one message. */
+  read(): void {
+    this.#wanted++;
+    this.#deliver();
+  }
+
+  /** Ends the attempt from this side, or before it had a stream. */
+  end(status: CallStatus): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#stream) this.#leave(this.#stream);
+    else this.endpoint.forget(this);
+    this.#listener.onEnd(status);
+  }
+
+  /** The endpoint has a connection with room. */
+  open(connection: Connection): void {
+    const stream = connection.open(this.#headers());
+    this.#connection = connection;
+    this.#stream = stream;
+    stream.on("response", (headers, flags) => this.#response(headers, flags));
+    stream.on("data", (chunk: Buffer) => this.#data(chunk));
+    stream.on("trailers", (headers) => this.#trailers(headers));
+    stream.on("error", (error) => {
+      this.#streamError = error;
+    });
+    stream.on("close", () => this.#closed(stream, connection));
+    this.#sendUnsent(stream);
+  }
+
+  #headers(): string[] {
+    const { path, deadlineMs, gzip, metadata } = this.#request;
+    const headers = [
+      ":method",
+      "POST",
+      ":scheme",
+      this.endpoint.scheme,
+      ":authority",
+      this.endpoint.name,
+      ":path",
+      path,
+      "te",
+      "trailers",
+      "content-type",
+      "application/grpc",
+      "user-agent",
+      USER_AGENT,
+      "grpc-accept-encoding",
+      "identity,gzip",
+    ];
+    if (deadlineMs !== Number.POSITIVE_INFINITY) {
+      headers.push("grpc-timeout", formatTimeout(deadlineMs - Date.now()));
+    }
+    if (gzip) headers.push("grpc-encoding", "gzip");
+    for (const text of metadata) headers.push(text);
+    return headers;
+  }
+
+  #sendUnsent(stream: ClientHttp2Stream): void {
+    const frames = this.#unsent;
+    this.#unsent = [];
+    const last = this.#halfClosed ? frames.pop() : undefined;
+    let room = true;
+    for (const frame of frames) room = stream.write(frame);
+    if (this.#halfClosed) stream.end(last);
+    else if (!room) this.#awaitDrain(stream);
+    else this.#unblock();
+  }
+
+  #awaitDrain(stream: ClientHttp2Stream): void {
+    this.#blocked = true;
+    stream.once("drain", () => this.#unblock());
+  }
+
+  #unblock(): void {
+    if (!this.#blocked || this.#ended) return;
+    this.#blocked = false;
+    this.#listener.onWritable();
+  }
+
+  #response(headers: ResponseHeaders, flags: number): void {
+    this.#heard();
+    if (this.#ended) return;
+    if (flags & constants.NGHTTP2_FLAG_END_STREAM) {
+      this.#trailers(headers);
+      return;
+    }
+    const refusal = refuseResponse(headers);
+    if (refusal) {
+      this.end(refusal);
+      return;
+    }
+    const encoding = headers["grpc-encoding"];
+    if (typeof encoding === "string") this.#reader.encoding = encoding;
+    this.#listener.onHeader(headers);
+  }
+
+  #data(chunk: Buffer): void {
+    this.#heard();
+    if (this.#ended) return;
+    this.#reader.push(chunk);
+    this.#deliver();
+  }
+
+  #trailers(headers: ResponseHeaders): void {
+    this.#heard();
+    if (this.#ended) return;
+    this.#status = readStatus(headers) ?? refuseResponse(headers) ?? NO_STATUS;
+    this.#deliver();
+  }
+
+  /** Hands out messages as far as they are wanted, then the status. */
+  #deliver(): void {
+    try {
+      while (this.#wanted > 0 && !this.#ended) {
+        const message = this.#reader.next();
+        if (!message) break;
+        this.#wanted--;
+        this.#listener.onMessage(message);
+      }
+      if (this.#stream && !this.#ended) this.#settle(this.#stream);
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error;
+      this.end(localStatus(error.code, error.message));
+    }
+  }
+
+  #settle(stream: ClientHttp2Stream): void {
+    const full = this.#wanted === 0 && this.#reader.bufferedBytes > READ_AHEAD_BYTES;
+    if (full && !stream.isPaused()) stream.pause();
+    if (!full && stream.isPaused()) stream.resume();
+    if (this.#status && (stream.readableLength === 0 || stream.destroyed)) this.#endByServer(this.#status);
+  }
+
+  /** Everything has arrived: the status follows once it is read. Half a message after a failure concerns nobody. */
+  #endByServer(status: CallStatus): void {
+    if (this.#reader.hasMessage()) return;
+    const { bufferedBytes } = this.#reader;
+    const cut = `the server ended the stream within a message, after ${bufferedBytes} bytes of it`;
+    const isCut = bufferedBytes > 0 && status.code === Status.OK;
+    this.end(isCut ? localStatus(Status.INTERNAL, cut) : status);
+  }
+
+  #closed(stream: ClientHttp2Stream, connection: Connection): void {
+    connection.released();
+    // Node holds on to closed streams until a full collection: what they lead to would outlive many small ones.
+    stream.removeAllListeners();
+    if (this.#ended) return;
+    // What was not read of a stream that is gone is lost, whatever the server has said after it.
+    if (!this.#status || stream.readableLength > 0) this.#status = this.#statusOfClose(stream, connection);
+    this.#deliver();
+  }
+
+  #statusOfClose(stream: ClientHttp2Stream, connection: Connection): CallStatus {
+    const { id, rstCode } = stream;
+    const why = this.#streamError;
+    if (id === undefined || id > connection.lastStreamId) {
+      return localStatus(Status.UNAVAILABLE, "the connection was closed before the call", "refused");
+    }
+    const wasReset = why && "code" in why && why.code === "ERR_HTTP2_STREAM_ERROR";
+    if (!wasReset && !connection.destroyed && rstCode === constants.NGHTTP2_NO_ERROR) return NO_STATUS;
+    if (wasReset || !connection.destroyed) return statusOfReset(rstCode);
+    const reason = (connection.error ?? why)?.message ?? "it was closed";
+    return localStatus(Status.UNAVAILABLE, `the connection to ${this.endpoint.name} was lost: ${reason}`);
+  }
+
+  /** Lets go of a stream that may still be open on either side; an answer may come before all of a request is sent. */
+  #leave(stream: ClientHttp2Stream): void {
+    const isOver = this.#status && this.#halfClosed && stream.writableLength < UNSENT_BYTES;
+    if (!isOver) stream.close(constants.NGHTTP2_CANCEL);
+    // A paused stream with something to read would never close.
+    if (stream.isPaused()) stream.resume();
+  }
+
+  #heard(): void {
+    if (this.#connection) this.#connection.received++;
+  }
+}
+
+type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
+
+const NO_STATUS = localStatus(Status.INTERNAL, "the server ended the stream without a grpc-status");
+
+/** Why an answer is none of gRPC, by the rules of http-grpc-status-mapping.md. */
+function refuseResponse(headers: ResponseHeaders): CallStatus | undefined {
+  const httpStatus = headers[":status"];
+  if (httpStatus === undefined) return undefined;
+  if (httpStatus !== constants.HTTP_STATUS_OK) return statusOfHttp(httpStatus, "the answer is not gRPC's");
+  const contentType = headers["content-type"];
+  if (contentType !== undefined && CONTENT_TYPE.test(contentType)) return undefined;
+  return statusOfHttp(httpStatus, `the answer has the content-type ${contentType ?? "of nothing"}`);
+}

@@ -1,0 +1,95 @@
+import { hostname } from "node:os";
+import type { DescService } from "@bufbuild/protobuf";
+import type { ServiceConfig } from "#mesh/config";
+import { createDiscovery, createRegistry, type Registry, registryBucket } from "#mesh/discovery";
+import type { ServiceIdentity } from "#mesh/identity";
+import { type Bucket, maintainConnection, openBucket } from "#mesh/nats";
+import { group, type Part } from "#mesh/process";
+import { createTargetTransport, type TargetTransport } from "#mesh/rpc";
+import { isNotable, type RememberedCalls, rememberCalls } from "#mesh/target";
+import type { Logger } from "#mesh/telemetry";
+import { createTrafficStore, type TrafficStore, trafficBucket } from "#mesh/traffic";
+
+/** What a process's calls are made with. */
+export interface DataPlaneOptions {
+  /** Who calls: a service, or the gateway. */
+  readonly name: string;
+  readonly identity: ServiceIdentity;
+  readonly config: Pick<
+    ServiceConfig,
+    "registryUrl" | "serverOf" | "streamReplicas" | "self" | "channel" | "localCalls" | "trafficFaults"
+  >;
+  readonly log: Logger;
+}
+
+/** How a process finds those whom it calls, and how it calls them. */
+export interface DataPlane extends Part {
+  readonly registry: Registry;
+  /** What the registry lives in, to register there. */
+  readonly instances: Bucket;
+  readonly traffic: TrafficStore;
+  readonly calls: RememberedCalls;
+  /**
+   * The transport to whoever serves a contract at `address` (see readTarget), made once for an address. `forwardUser`
+   * false: the calls are the process's own, and the user's token does not go along. Default true.
+   */
+  transport(service: DescService, address: string, forwardUser?: boolean): TargetTransport;
+  /** Every transport that was asked for. */
+  transports(): readonly TargetTransport[];
+}
+
+/**
+ * Creates the data plane of a process. It connects to the broker for the registry and the rules of traffic; as long as
+ * the broker is away, what is known goes on to hold. stop() ends every call.
+ */
+export function createDataPlane({ name, identity, config, log }: DataPlaneOptions): DataPlane {
+  const { registryUrl, serverOf, streamReplicas, self, channel, localCalls, trafficFaults } = config;
+  const connection = maintainConnection({ url: registryUrl, name: `${name} registry`, log });
+  const instances = openBucket(connection, registryBucket(streamReplicas), log);
+  const registry = createRegistry(instances, log);
+  const traffic = createTrafficStore(openBucket(connection, trafficBucket(streamReplicas), log), log);
+  const calls = rememberCalls();
+  const transports = new Map<string, TargetTransport>();
+  const shared = {
+    discovery: createDiscovery({ registry }),
+    place: { zone: self.zone, seed: `${hostname()}/${process.pid}` },
+    ...{ identity, channel, local: localCalls, faultsAllowed: trafficFaults },
+    traffic: traffic.rules,
+    onExplained: explain,
+  };
+
+  function open(service: DescService, address: string, forwardUser: boolean): TargetTransport {
+    // In plain text nobody's name is asked for.
+    const server = identity.tls ? serverOf(service) : undefined;
+    return createTargetTransport({ ...shared, service, address, forwardUser, server });
+  }
+
+  function explain(...[explanation, requestId]: Parameters<RememberedCalls["add"]>): void {
+    calls.add(explanation, requestId);
+    if (isNotable(explanation)) log.debug({ requestId, call: explanation }, "a call was slow, repeated or has failed");
+  }
+
+  const connected: Part = {
+    name: "connection to the registry",
+    start: () => connection.start(),
+    stop: () => connection.stop(),
+  };
+  const closing: Part = {
+    name: "channels",
+    async start() {},
+    async stop() {
+      for (const transport of transports.values()) transport.close();
+    },
+  };
+  return {
+    ...group("data plane", [connected, registry, traffic, closing]),
+    ...{ registry, instances, traffic, calls },
+    transport(service, address, forwardUser = true) {
+      const key = `${address} ${forwardUser}`;
+      const transport = transports.get(key) ?? open(service, address, forwardUser);
+      transports.set(key, transport);
+      return transport;
+    },
+    transports: () => [...transports.values()],
+  };
+}

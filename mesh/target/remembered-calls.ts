@@ -1,0 +1,58 @@
+import type { CallExplanation } from "#mesh/resilience";
+
+/** A call that was explained, and the request that it was made for. */
+export interface RememberedCall {
+  readonly requestId: string;
+  readonly explanation: CallExplanation;
+}
+
+/** What became of the last calls of a process. */
+export interface RememberedCalls {
+  add(explanation: CallExplanation, requestId: string): void;
+  /** The calls of one request, in the order of their ends. */
+  of(requestId: string): CallExplanation[];
+}
+
+/** Calls that are remembered, and those besides that were slow or went wrong. */
+const kept = 1_000;
+/** A call that takes longer is slow, in milliseconds. */
+const slowMs = 500;
+
+/** Remembers the last 1000 calls, and the last 1000 that failed, were slow or took more than one attempt. */
+export function rememberCalls(): RememberedCalls {
+  const all = createRing();
+  const notable = createRing();
+  return {
+    add(explanation, requestId) {
+      const call = { requestId, explanation };
+      all.add(call);
+      if (isNotable(explanation)) notable.add(call);
+    },
+    of(requestId) {
+      const calls = [...notable.calls(), ...all.calls()].filter((call) => call.requestId === requestId);
+      const explanations = [...new Set(calls.map(({ explanation }) => explanation))];
+      return explanations.toSorted((a, b) => endOf(a) - endOf(b));
+    },
+  };
+}
+
+/** Whether a call says more than that all is well. */
+export function isNotable({ outcome, durationMs, attempts }: CallExplanation): boolean {
+  return outcome.code !== 0 || outcome.by !== "endpoint" || durationMs >= slowMs || attempts.length > 1;
+}
+
+function endOf({ startedAt, durationMs }: CallExplanation): number {
+  return startedAt + durationMs;
+}
+
+function createRing() {
+  const calls: RememberedCall[] = [];
+  let next = 0;
+  return {
+    add(call: RememberedCall) {
+      calls[next] = call;
+      next = (next + 1) % kept;
+    },
+    calls: () => calls,
+  };
+}

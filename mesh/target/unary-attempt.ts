@@ -1,0 +1,72 @@
+import { Code } from "#gen/google/rpc/code_pb.ts";
+import type { CallStatus, Channel, ReceivedMetadata } from "#mesh/channel";
+import { type AttemptInfo, type Outcome, parsePushback } from "#mesh/resilience";
+import type { MeshCallRequest, UnaryAnswer } from "./mesh-call.ts";
+
+/** Makes one attempt of a unary call on one channel. */
+export function attemptUnary(
+  channel: Channel,
+  { path, metadata, message }: MeshCallRequest,
+  info: AttemptInfo,
+  signal: AbortSignal,
+): Promise<Outcome<UnaryAnswer>> {
+  return new Promise((resolve) => {
+    let header: ReceivedMetadata | undefined;
+    let answer: Buffer | undefined;
+    const request = { path, metadata: withAttempts(metadata, info.number), deadlineMs: info.deadline };
+    const call = channel.start(message ? { ...request, message } : request, {
+      onHeader(received) {
+        header = received;
+      },
+      onMessage(received) {
+        if (answer) call.cancel(Code.UNIMPLEMENTED, "the server sent more than one response");
+        answer = received;
+        // The status comes only after everything is read.
+        call.read();
+      },
+      onWritable() {},
+      onEnd(status) {
+        signal.removeEventListener("abort", cancel);
+        resolve(outcomeOf(status, header, answer));
+      },
+    });
+    const cancel = () => call.cancel(Code.CANCELLED, "the call was cancelled");
+    signal.addEventListener("abort", cancel);
+    call.read();
+  });
+}
+
+function outcomeOf(
+  status: CallStatus,
+  header: ReceivedMetadata | undefined,
+  message: Buffer | undefined,
+): Outcome<UnaryAnswer> {
+  const { trailer } = status;
+  if (status.code === Code.OK && message) return { ok: true, value: { header: header ?? {}, message, trailer } };
+  const error = status.code === Code.OK ? NO_RESPONSE : status;
+  return {
+    ok: false,
+    code: isCode(error.code) ? error.code : Code.UNKNOWN,
+    message: error.message,
+    progress: error.unprocessed ? "not_processed" : header ? "committed" : "maybe_processed",
+    pushbackMs: parsePushback(firstOf(trailer["grpc-retry-pushback-ms"])),
+    error,
+  };
+}
+
+const NO_RESPONSE: CallStatus = { code: Code.UNIMPLEMENTED, message: "the server sent no response", trailer: {} };
+
+const codes = new Set<number>(Object.values(Code));
+
+function isCode(code: number): code is Code {
+  return codes.has(code);
+}
+
+/** Says how many attempts came before (gRFC A6, "Exposed Retry Metadata"). */
+function withAttempts(metadata: readonly string[], number: number): readonly string[] {
+  return number === 1 ? metadata : [...metadata, "grpc-previous-rpc-attempts", String(number - 1)];
+}
+
+function firstOf(value: string | readonly string[] | undefined): string | undefined {
+  return typeof value === "object" ? value[0] : value;
+}

@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { runHeddle } from "./command-line.ts";
+import { type Customer, demoProduct, signIn } from "./customer.ts";
+import { startShop, type TestShop } from "./shop.ts";
+
+const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"];
+let shop: TestShop;
+let ada: Customer;
+
+beforeAll(async () => {
+  shop = await startShop({ HEDDLE_TRAFFIC_FAULTS: "true", HEDDLE_VERSION: "v1" });
+  ada = await signIn(shop.http, "ada@heddle.local", "heddle-demo");
+}, 60_000);
+
+afterAll(() => shop?.[Symbol.asyncDispose]());
+
+/** Runs the command line against the shop. */
+function heddle(...args: string[]) {
+  const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
+  const environment = { HEDDLE_ADMIN_PASSWORD: "heddle-admin", HEDDLE_GATEWAY_URL: shop.url };
+  return runHeddle(args, { ...environment, ...Object.fromEntries(addresses) });
+}
+
+it("explains the calls of a request, whoever made them", async () => {
+  const placed = await ada.order([{ productId: demoProduct(1), quantity: 1 }]);
+  const requestId = placed.headers.get("x-request-id") ?? "";
+  const { code, out, err } = await heddle("calls", "explain", requestId);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  expect(out).toMatch(
+    /^gateway → shop\.order\.v1\.OrderService\/PlaceOrder: OK after [\d.]+ ms of \d+ ms, by endpoint$/m,
+  );
+  expect(out).toMatch(/^shop\.order → shop\.catalog\.v1\.CatalogService\/BatchGetProducts: OK/m);
+  expect(out).toContain(`1. first at ${shop.address("shop.catalog")}`);
+  expect(await heddle("calls", "explain", "nobody")).toMatchObject({ code: 1, err: expect.stringContaining("nobody") });
+});
+
+it("lists whom everybody calls, and closes breakers", async () => {
+  const { out } = await heddle("calls", "targets");
+  expect(out).toMatch(
+    new RegExp(`^gateway\\s+shop\\.order\\s+closed\\s+[\\d.]+\\s+${shop.address("shop.order")}\\s+serving`, "m"),
+  );
+  expect((await heddle("calls", "reset", "shop.catalog")).out).toMatch(/closed at .*gateway/);
+  expect(await heddle("calls", "reset", "shop.nobody")).toMatchObject({ code: 1 });
+});
+
+it("steers traffic while everything runs, and refuses rules that make no sense", async () => {
+  const product = () => shop.http(`GET /v1/products/${demoProduct(1)}`);
+  const fault = '{"faults": [{"percentage": 100, "abort": "ABORTED", "match": {"users": []}}]}';
+  expect(await heddle("traffic", "set", "shop.catalog", fault)).toMatchObject({ code: 0, err: "" });
+  await expect.poll(async () => (await product()).status).toBe(409);
+  expect(await heddle("traffic", "clear", "shop.catalog")).toMatchObject({ code: 0 });
+  await expect.poll(async () => (await product()).status).toBe(200);
+  expect((await heddle("traffic", "split", "shop.catalog", "v1=90", "v2=10")).out).toBe("shop.catalog: v1=90 v2=10\n");
+  expect(JSON.parse((await heddle("traffic", "show", "shop.catalog")).out)).toMatchObject({
+    routes: [
+      {
+        split: [
+          { version: "v1", weight: 90 },
+          { version: "v2", weight: 10 },
+        ],
+      },
+    ],
+  });
+  expect(await heddle("traffic", "split", "shop.catalog", "v1=lots")).toMatchObject({
+    code: 1,
+    err: expect.stringContaining("v2=10"),
+  });
+});
+
+it("lets nobody but admins look or steer", async () => {
+  const path = "POST /heddle.mesh.v1.DataPlaneService/ListTargets";
+  expect((await shop.http(path, { token: ada.token, body: {} })).status).toBe(403);
+  expect((await shop.http(path, { body: {} })).status).toBe(401);
+});
