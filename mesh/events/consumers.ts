@@ -24,6 +24,8 @@ export interface ConsumersOptions {
   readonly queue: KeyedQueue;
   /** Most messages of one producer that are requested ahead. */
   readonly maxMessages: number;
+  /** How long a delivered event may go without a sign of life before it is delivered again, in milliseconds. */
+  readonly ackWaitMs: number | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ const giveBackDelayMs = 100;
 
 /** Creates the consumers that the reactions of a contract ask for. start() does not wait for streams to appear. */
 export function createConsumers(options: ConsumersOptions): Consumers {
-  const { contract, broker, reception, queue, maxMessages } = options;
+  const { contract, broker, reception, queue, maxMessages, ackWaitMs } = options;
   const reactions = contract.reactions?.events ?? [];
   const consumers: { readonly producer: string; readonly consumer: Consumer }[] = [];
   let stopping = false;
@@ -55,7 +57,7 @@ export function createConsumers(options: ConsumersOptions): Consumers {
 
   function consume(producer: string, ofProducer: readonly EventReactionContract[], ordered: boolean): void {
     const prefixes = new Set(ofProducer.map(({ event }) => event.subjectPrefix));
-    const spec = consumerSpec(contract.name, producer, { subjectPrefixes: [...prefixes], ordered });
+    const spec = consumerSpec(contract.name, producer, { subjectPrefixes: [...prefixes], ordered, ackWaitMs });
     const wanted = new Set(ofProducer.map(({ event }) => event.message.typeName));
     const own = (message: IncomingMessage) => handle(wanted, message);
     consumers.push({ producer, consumer: runConsumer({ broker, spec, maxMessages, handle: own, log: reception.log }) });
