@@ -6,6 +6,8 @@ export interface ConnectOptions {
   readonly application: string;
   /** Ends statements, waits for locks and idle transactions that take too long. Default true. */
   readonly limits?: boolean;
+  /** Postgres ends the connection when it hears nothing for this long, in milliseconds. Default never. */
+  readonly longestSilenceMs?: number | undefined;
   /** Called when the connection has closed, wanted or not. */
   readonly onClose?: () => void;
 }
@@ -43,6 +45,7 @@ export function connectOne(url: string, options: ConnectOptions): postgres.Sql {
       application_name: options.application,
       search_path: searchPath,
       ...(options.limits === false ? {} : limits),
+      ...(options.longestSilenceMs === undefined ? {} : { idle_session_timeout: options.longestSilenceMs }),
     },
   });
 }

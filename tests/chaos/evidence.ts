@@ -1,5 +1,6 @@
 import { connect } from "nats";
 import postgres from "postgres";
+import type { RecordedMove } from "#mesh/verify";
 
 /** Services that take part in the saga, and those whose events it depends on. */
 export const services = [
@@ -45,6 +46,8 @@ export interface ServiceEvidence {
   /** Connections that hold the right to publish. */
   readonly leaders: number;
   readonly stream: readonly StreamMessage[];
+  /** Steps that were taken at this service. */
+  readonly moves: readonly RecordedMove[];
 }
 
 /** An amount of money as it is stored. */
@@ -73,7 +76,11 @@ export async function collect({ postgresUrl, natsUrl }: Places): Promise<Evidenc
   const streams = await readStreams(natsUrl);
   const found = new Map<ServiceName, ServiceEvidence>();
   for (const name of services) {
-    found.set(name, { ...(await inDatabase(postgresUrl, name, readService)), stream: streams.get(name) ?? [] });
+    found.set(name, {
+      ...(await inDatabase(postgresUrl, name, readService)),
+      moves: (await inDatabase(postgresUrl, name, readMoves)).map((move) => ({ ...move, service: name })),
+      stream: streams.get(name) ?? [],
+    });
   }
   const shop = {
     orders: await inDatabase(postgresUrl, "shop.order", readOrders),
@@ -113,7 +120,7 @@ async function inDatabase<T>(url: string, service: string, read: (sql: Sql) => T
   }
 }
 
-async function readService(sql: Sql): Promise<Omit<ServiceEvidence, "stream">> {
+async function readService(sql: Sql): Promise<Omit<ServiceEvidence, "stream" | "moves">> {
   const outbox = await sql<OutboxRow[]>`
     select event_id as "eventId", aggregate || ' ' || aggregate_id as aggregate, type,
       headers ->> 'ce-causationid' as cause, published_at is not null as published
@@ -137,6 +144,21 @@ async function readService(sql: Sql): Promise<Omit<ServiceEvidence, "stream">> {
     states: new Map(states.map(({ key, state, at }) => [key, { state, at }])),
     ...counts,
   };
+}
+
+/** All at once: the mesh itself reads them one key at a time. */
+async function readMoves(sql: Sql): Promise<Omit<RecordedMove, "service">[]> {
+  const rows = await sql<
+    (Omit<RecordedMove, "service" | "eventId" | "eventType"> & Record<"eventId" | "eventType", string | null>)[]
+  >`
+    select saga, key, version, from_state as from, to_state as to, rpc, event_id as "eventId",
+      event_type as "eventType", coalesce(announced, '{}') as announced, moved_at as at
+    from heddle.move`;
+  return rows.map(({ eventId, eventType, ...move }) => ({
+    ...move,
+    eventId: eventId ?? undefined,
+    eventType: eventType ?? undefined,
+  }));
 }
 
 async function readOrders(sql: Sql): Promise<Map<string, Money>> {

@@ -1,10 +1,13 @@
-import type { DescService } from "@bufbuild/protobuf";
+import { createFileRegistry, type DescService } from "@bufbuild/protobuf";
 import { expect } from "vitest";
 import { CatalogReactionService } from "#gen/shop/catalog/reactions/v1/catalog_reactions_pb.ts";
 import { InventoryReactionService } from "#gen/shop/inventory/reactions/v1/inventory_reactions_pb.ts";
 import { OrderReactionService } from "#gen/shop/order/reactions/v1/order_reactions_pb.ts";
 import { PaymentReactionService } from "#gen/shop/payment/reactions/v1/payment_reactions_pb.ts";
 import { ShippingReactionService } from "#gen/shop/shipping/reactions/v1/shipping_reactions_pb.ts";
+import { eventually } from "#mesh/testing";
+import { buildModel, createCheckTrace, readSystem } from "#mesh/verify";
+import { readImage } from "../../scripts/read-image.ts";
 import { collect, type Evidence, type Places, type ServiceEvidence, type ServiceName, unrest } from "./evidence.ts";
 
 /** What a test knows besides what is stored. */
@@ -23,21 +26,16 @@ const patienceMs = 180_000;
 
 /** Waits until nothing is under way any more, and requires all invariants. Returns what was found. */
 export async function expectInvariants(places: Places, expected: Expected): Promise<Evidence> {
-  const patience = { timeout: patienceMs, interval: 250 };
-  await expect.poll(() => unrest(places), patience).toEqual([]);
-  let evidence: Evidence | undefined;
+  await eventually(async () => expect(await unrest(places)).toEqual([]), { timeoutMs: patienceMs, intervalMs: 250 });
   // Deliveries that change nothing leave no other trace than their row in the inbox.
-  await expect
-    .poll(
-      async () => {
-        evidence = await collect(places);
-        return violations(evidence, expected);
-      },
-      { timeout: 60_000, interval: 500 },
-    )
-    .toEqual([]);
-  if (!evidence) throw new Error("nothing was collected");
-  return evidence;
+  return eventually(
+    async () => {
+      const evidence = await collect(places);
+      expect(violations(evidence, expected)).toEqual([]);
+      return evidence;
+    },
+    { timeoutMs: 60_000, intervalMs: 500 },
+  );
 }
 
 /** All that is wrong, each line beginning with the invariant's number. At most ten lines of each. */
@@ -49,7 +47,7 @@ export function violations(evidence: Evidence, expected: Expected): string[] {
   );
 }
 
-/** The invariants by number. I10 is the recorded traces'; see traces.ts. */
+/** The invariants by number. */
 const invariants: Record<string, Invariant> = {
   "I1 stock": stockIsConserved,
   "I2 money": moneyFollowsOrders,
@@ -60,6 +58,7 @@ const invariants: Record<string, Invariant> = {
   "I7 effects": oneEffectForEachEvent,
   "I8 shipments": oneShipmentForEachOrder,
   "I9 dead letters": deadLettersAreThePoison,
+  "I10 traces": tracesArePathsOfTheModel,
   "I11 relays": outboxesAreEmptyAndLedByOne,
 };
 
@@ -201,6 +200,21 @@ function oneShipmentForEachOrder({ services }: Evidence): string[] {
 function deadLettersAreThePoison({ services }: Evidence, { poison }: Expected): string[] {
   const open = [...services.values()].reduce((sum, { deadLetters }) => sum + deadLetters, 0);
   return open === poison ? [] : [`${open} dead letters instead of ${poison}`];
+}
+
+const system = readSystem(createFileRegistry(await readImage()));
+const [checkTrace] = system.sagas.map((saga) => createCheckTrace(buildModel(saga, system.contracts)));
+
+/** I10: the recorded steps of each order, at all services, are a path of the proven model to one of its legal ends. */
+function tracesArePathsOfTheModel({ orders, services }: Evidence): string[] {
+  const moves = Map.groupBy(
+    [...services.values()].flatMap(({ moves }) => moves),
+    ({ key }) => key,
+  );
+  return [...orders.keys()].flatMap((id) => {
+    const verdict = checkTrace?.(moves.get(id) ?? []);
+    return verdict?.outcome === "complete" ? [] : [`order ${id}: ${JSON.stringify(verdict)}`];
+  });
 }
 
 /** I11: nothing waits to be published, and nobody publishes beside another. */

@@ -46,6 +46,7 @@ export async function chaosWorld(): Promise<ChaosWorld> {
   const nats = await localNats({ folder: natsFolder });
   await Promise.all([postgres.start(), nats.start()]);
   const replicas: ShopFolder[] = [];
+  const started: number[] = [];
   return {
     postgres: victim(postgres, postgresFolder),
     nats: { ...victim(nats, natsFolder), url: nats.url, copyData: (what) => copyData(nats, natsFolder, what) },
@@ -58,9 +59,18 @@ export async function chaosWorld(): Promise<ChaosWorld> {
         ...variables,
       });
       replicas.push(replica);
-      return replica;
+      return {
+        ...replica,
+        async start(args) {
+          const shop = await replica.start(args);
+          started.push(shop.processId);
+          return shop;
+        },
+      };
     },
     async [Symbol.asyncDispose]() {
+      // A test that failed may have left one standing still, which would never stop.
+      for (const id of started) sendSignal(id, "SIGCONT");
       await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()));
       await Promise.all([postgres.stop(), nats.stop()]);
       await rm(folder, { recursive: true, force: true });
