@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { expect, it, onTestFailed } from "vitest";
 import { runHeddle } from "../e2e/command-line.ts";
 import type { Customer } from "../e2e/customer.ts";
 import type { ShopFolder, StartedShop } from "../e2e/started-shop.ts";
@@ -26,9 +26,10 @@ const stallMs = 2_500;
 async function shopUntilDone(customer: Customer, wishes: Wish[], placed: () => void): Promise<void> {
   const worker = async () => {
     for (let wish = wishes.pop(); wish; wish = wishes.pop()) {
+      const { cancel } = wish;
       const id = await insist(() => place(customer, wish));
       placed();
-      if (wish.cancel) await insist(() => cancel(customer, id));
+      if (cancel) await insist(() => cancelOrder(customer, id));
     }
   };
   await Promise.all(Array.from({ length: customers }, worker));
@@ -40,16 +41,22 @@ async function place(customer: Customer, { items, paymentMethod, requestId }: Wi
   return status === 200 ? body.id : undefined;
 }
 
-async function cancel({ http, token }: Customer, id: string): Promise<boolean | undefined> {
+async function cancelOrder({ http, token }: Customer, id: string): Promise<boolean | undefined> {
   const { status } = await http(`POST /v1/orders/${id}:cancel`, { token, body: {} });
   // Too late is an answer too.
   return status < 500 ? true : undefined;
 }
 
+/** Longest time without an answer that any blow may cause, in milliseconds. */
+const patienceMs = 60_000;
+
 /** Asks again until there is an answer: nobody may be there at the moment. */
 async function insist<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  const deadline = performance.now() + patienceMs;
   for (;;) {
-    const answer = await ask().catch((error: unknown) => {
+    if (performance.now() > deadline) throw new Error("the shop has not answered for a minute");
+    const late = sleep(patienceMs, undefined, { ref: false });
+    const answer = await Promise.race([ask(), late]).catch((error: unknown) => {
       // What fetch throws says that nobody answered; anything else is a fault of the test or the shop.
       if (error instanceof TypeError) return undefined;
       throw error;
@@ -104,18 +111,21 @@ it(`survives ${orders} orders with the faults of seed ${seed}`, { timeout: 60_00
   const fate = decideFate(seed, orders);
   await using world = await chaosWorld();
   const places: Places = { postgresUrl: world.postgres.url, natsUrl: world.nats.url };
-  const replica = await world.replica({ HEDDLE_FAULTS: fate.plan, ORDER_DEADLINE_MS: "10s" });
+  const replica = await world.replica({ HEDDLE_FAULTS: fate.plan, ORDER_DEADLINE_MS: "20s" });
   const ring: Ring = { world, replica, shop: await replica.start() };
   const { stock } = await collect(places);
   const initialStock = new Map([...stock].map(([id, { onHand }]) => [id, onHand]));
 
   let placed = 0;
+  onTestFailed(() => console.log(`CHAOS_SEED=${seed} CHAOS_ORDERS=${orders}\n${ring.shop.output().slice(-20_000)}`));
   const shopping = shopUntilDone(await ada(ring.shop), fate.wishes.toReversed(), () => placed++);
   for (const { after, blow } of fate.faults) {
     while (placed < after) await Promise.race([sleep(20), shopping]);
+    console.log(`after ${placed} orders: ${blow}`);
     await strike(ring, blow);
   }
   await shopping;
+  console.log("all orders are placed");
 
   // The faults are over: a last restart without any, and what was poisoned is taken in after all.
   replica.environment.HEDDLE_FAULTS = "";

@@ -1,15 +1,15 @@
 import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LocalServer, localNats, localPostgres } from "#mesh/local";
+import { deletePostgresData, type LocalServer, localNats, localPostgres } from "#mesh/local";
 import { type ShopFolder, shopFolder } from "../e2e/started-shop.ts";
 import { sendSignal, serverProcess, signalTree } from "./signals.ts";
 
 /** A server that a test may hurt. It keeps its port and, unless its data is changed, its data. */
 export interface Victim {
   readonly url: string;
-  /** kill -9, then a new start. `meanwhile` runs while it is gone. */
-  killAndStart(meanwhile?: () => Promise<void>): Promise<void>;
+  /** kill -9, then a new start. */
+  killAndStart(): Promise<void>;
   /** Stops it with SIGSTOP, and lets it go on when `meanwhile` is over. */
   stall(meanwhile: () => Promise<void>): Promise<void>;
 }
@@ -73,6 +73,8 @@ export async function chaosWorld(): Promise<ChaosWorld> {
       for (const id of started) sendSignal(id, "SIGCONT");
       await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()));
       await Promise.all([postgres.stop(), nats.stop()]);
+      // Where root runs the tests the data lies elsewhere.
+      await deletePostgresData(postgresFolder);
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -81,9 +83,8 @@ export async function chaosWorld(): Promise<ChaosWorld> {
 function victim(server: LocalServer, folder: string): Victim {
   return {
     url: server.url,
-    async killAndStart(meanwhile) {
+    async killAndStart() {
       sendSignal(serverProcess(folder), "SIGKILL");
-      await meanwhile?.();
       await whileDown(server, async () => {});
     },
     async stall(meanwhile) {
