@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import { outliveDriverFaults } from "./driver-faults.ts";
 
 /** Settings of one connection. */
 export interface ConnectOptions {
@@ -33,6 +34,7 @@ export function databaseUrl(postgresUrl: string, name: string): string {
 
 /** A client of one connection, opened when it is needed and kept until it is ended. */
 export function connectOne(url: string, options: ConnectOptions): postgres.Sql {
+  outliveDriverFaults();
   return postgres(url, {
     max: 1,
     connect_timeout: 5,

@@ -71,12 +71,29 @@ interface Ring {
   readonly world: ChaosWorld;
   readonly replica: ShopFolder;
   shop: StartedShop;
+  /** The shop that is gone, by a blow or by itself. */
+  ended?: StartedShop;
+}
+
+async function start(ring: Ring): Promise<void> {
+  const shop = await ring.replica.start();
+  ring.shop = shop;
+  void shop.killed().then(() => {
+    ring.ended = shop;
+  });
+}
+
+/** Does what a supervisor does: a shop that has ended by itself, as by an uncaught error, is started again. */
+async function supervise(ring: Ring): Promise<void> {
+  if (ring.ended !== ring.shop) return;
+  console.log(`the shop has ended by itself:\n${ring.shop.output().slice(-3_000)}`);
+  await start(ring);
 }
 
 async function restart(ring: Ring): Promise<void> {
   ring.shop.kill();
   await ring.shop.killed();
-  ring.shop = await ring.replica.start();
+  await start(ring);
 }
 
 async function strike(ring: Ring, blow: Blow): Promise<void> {
@@ -113,18 +130,24 @@ it(`survives ${orders} orders with the faults of seed ${seed}`, { timeout: 60_00
   const places: Places = { postgresUrl: world.postgres.url, natsUrl: world.nats.url };
   const replica = await world.replica({ HEDDLE_FAULTS: fate.plan, ORDER_DEADLINE_MS: "20s" });
   const ring: Ring = { world, replica, shop: await replica.start() };
+  await restart(ring);
   const { stock } = await collect(places);
   const initialStock = new Map([...stock].map(([id, { onHand }]) => [id, onHand]));
 
   let placed = 0;
+  let done = false;
   onTestFailed(() => console.log(`CHAOS_SEED=${seed} CHAOS_ORDERS=${orders}\n${ring.shop.output().slice(-20_000)}`));
   const shopping = shopUntilDone(await ada(ring.shop), fate.wishes.toReversed(), () => placed++);
   for (const { after, blow } of fate.faults) {
-    while (placed < after) await Promise.race([sleep(20), shopping]);
+    for (; placed < after; await Promise.race([sleep(20), shopping])) await supervise(ring);
     console.log(`after ${placed} orders: ${blow}`);
     await strike(ring, blow);
   }
-  await shopping;
+  const finished = shopping.finally(() => {
+    done = true;
+  });
+  for (; !done; await Promise.race([sleep(20), finished])) await supervise(ring);
+  await finished;
   console.log("all orders are placed");
 
   // The faults are over: a last restart without any, and what was poisoned is taken in after all.
