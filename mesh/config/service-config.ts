@@ -34,6 +34,8 @@ export interface ServiceConfig {
   readonly streamMaxBytes: number;
   /** What the process says of itself in the registry. */
   readonly self: SelfDescription;
+  /** How long an event may be with a replica that gives no sign of life before another gets it, in milliseconds. */
+  readonly ackWaitMs: number;
   /** The secret that the replicas of a service share; at least 32 characters. */
   readonly meshSecret: string;
   /** By what this process and its neighbours know each other. */
@@ -95,6 +97,7 @@ const common = {
   HEDDLE_VERSION: variable.text("").describe("version of the software, as the registry shows it"),
   HEDDLE_ZONE: variable.text("").describe("where the process runs, such as a zone of the cloud"),
   HEDDLE_WEIGHT: variable.wholeNumber(100, { min: 1, max: 1000 }).describe("share of the calls next to others"),
+  HEDDLE_ACK_WAIT: variable.durationMs(30_000).describe("when an event goes from a silent replica to another"),
   ...securityVariables,
   LOG_LEVEL: variable.oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"], "info"),
   LOG_FORMAT: variable.oneOf(["json", "pretty"], "json"),
@@ -160,6 +163,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
       zone: read.HEDDLE_ZONE,
       weight: read.HEDDLE_WEIGHT,
     }),
+    ackWaitMs: read.HEDDLE_ACK_WAIT,
     meshSecret: read.HEDDLE_MESH_SECRET ?? readMeshSecret(read.HEDDLE_DATA),
     security,
     logLevel: read.LOG_LEVEL,

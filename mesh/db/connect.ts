@@ -1,4 +1,5 @@
 import postgres from "postgres";
+import { outliveDriverFaults } from "./driver-faults.ts";
 
 /** Settings of one connection. */
 export interface ConnectOptions {
@@ -6,6 +7,8 @@ export interface ConnectOptions {
   readonly application: string;
   /** Ends statements, waits for locks and idle transactions that take too long. Default true. */
   readonly limits?: boolean;
+  /** Postgres ends the connection when it hears nothing for this long, in milliseconds. Default never. */
+  readonly longestSilenceMs?: number | undefined;
   /** Called when the connection has closed, wanted or not. */
   readonly onClose?: () => void;
 }
@@ -31,6 +34,7 @@ export function databaseUrl(postgresUrl: string, name: string): string {
 
 /** A client of one connection, opened when it is needed and kept until it is ended. */
 export function connectOne(url: string, options: ConnectOptions): postgres.Sql {
+  outliveDriverFaults();
   return postgres(url, {
     max: 1,
     connect_timeout: 5,
@@ -43,6 +47,7 @@ export function connectOne(url: string, options: ConnectOptions): postgres.Sql {
       application_name: options.application,
       search_path: searchPath,
       ...(options.limits === false ? {} : limits),
+      ...(options.longestSilenceMs === undefined ? {} : { idle_session_timeout: options.longestSilenceMs }),
     },
   });
 }

@@ -25,8 +25,11 @@ export interface Database extends Part {
   readonly sql: postgres.Sql;
   /** Runs `work` in a transaction, again on deadlock or serialization failure (3 times), then its afterCommit callbacks. */
   transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
-  /** Opens one connection beside the pool, until it is closed or lost: for locks that live as long as it does. */
-  dedicated(options: { purpose: string; onClose?: () => void }): Lane;
+  /**
+   * Opens one connection beside the pool, until it is closed or lost: for locks that live as long as it does. Postgres
+   * ends it, and with it the locks, when it hears nothing for `longestSilenceMs` (default: never).
+   */
+  dedicated(options: { purpose: string; longestSilenceMs?: number; onClose?: () => void }): Lane;
 }
 
 /** How to reach a database. */

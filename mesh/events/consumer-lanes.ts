@@ -11,12 +11,19 @@ export interface ConsumerLane {
 }
 
 /** One consumer for each service whose events a service reacts to, and another for those that it takes in order. */
-export function consumerLanes({ name, reactions }: Contract): ConsumerLane[] {
+export function consumerLanes({ name, reactions }: Contract, ackWaitMs?: number): ConsumerLane[] {
   const byProducer = Map.groupBy(reactions?.events ?? [], ({ event }) => event.service);
   return [...byProducer].flatMap(([producer, ofProducer]) =>
     [...Map.groupBy(ofProducer, (reaction) => reaction.ordered)].map(([ordered, lane]) => {
       const subjectPrefixes = [...new Set(lane.map(({ event }) => event.subjectPrefix))];
-      return { producer, reactions: lane, spec: consumerSpec(name, producer, { subjectPrefixes, ordered }) };
+      return {
+        producer,
+        reactions: lane,
+        spec: consumerSpec(name, producer, {
+          ...{ subjectPrefixes, ordered },
+          ...(ackWaitMs !== undefined && { ackWaitMs }),
+        }),
+      };
     }),
   );
 }

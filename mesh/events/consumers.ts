@@ -24,6 +24,8 @@ export interface ConsumersOptions {
   readonly queue: KeyedQueue;
   /** Most messages of one producer that are requested ahead. */
   readonly maxMessages: number;
+  /** How long a delivered event may go without a sign of life before it is delivered again, in milliseconds. */
+  readonly ackWaitMs: number | undefined;
 }
 
 /**
@@ -34,7 +36,7 @@ const giveBackDelayMs = 100;
 
 /** Creates the consumers that the reactions of a contract ask for. start() does not wait for streams to appear. */
 export function createConsumers(options: ConsumersOptions): Consumers {
-  const { contract, broker, reception, queue, maxMessages } = options;
+  const { contract, broker, reception, queue, maxMessages, ackWaitMs } = options;
   const consumers: { readonly producer: string; readonly consumer: Consumer }[] = [];
   let stopping = false;
 
@@ -71,7 +73,7 @@ export function createConsumers(options: ConsumersOptions): Consumers {
       );
     },
     async start() {
-      for (const lane of consumerLanes(contract)) consume(lane);
+      for (const lane of consumerLanes(contract, ackWaitMs)) consume(lane);
     },
     async stop() {
       stopping = true;

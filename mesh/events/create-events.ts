@@ -33,6 +33,11 @@ export interface EventsOptions {
    * tried for ever, at least every 60 s, with an error in the log once they have failed maxDeliveries times.
    */
   readonly critical?: ReadonlySet<string> | ((type: string) => boolean);
+  /**
+   * How long a delivered event may go without a sign of life, as of a process that was killed, before another replica
+   * gets it, in milliseconds. Consumers that exist keep theirs: another value is told as drift. Default 30 000.
+   */
+  readonly ackWaitMs?: number;
   /** Clock by which old events are deleted: milliseconds since the epoch. Default Date.now; for tests. */
   readonly now?: () => number;
   readonly log: Logger;
@@ -118,6 +123,7 @@ function createTaking(options: EventsOptions, receive: Receive, broker: ReturnTy
     ...{ contract, broker, reception },
     queue: createKeyedQueue(places),
     maxMessages: places * messagesPerPlace,
+    ackWaitMs: options.ackWaitMs,
   });
   const parkedWorker = createParkedWorker(reception);
   return {

@@ -1,6 +1,13 @@
 import { type Database, type Lane, lockSpace } from "#mesh/db";
 
 const relayLock = 2;
+/**
+ * How long a leader may give no sign of life, in milliseconds: one whose process stands still, or whose machine is cut
+ * off, would else hold the right for as long as its connection seems to stand.
+ */
+const longestSilenceMs = 10_000;
+/** How often a leader that has nothing to do gives one, in milliseconds. */
+const signOfLifeMs = longestSilenceMs / 4;
 
 /** The right to publish a database's outbox. It lasts as long as one connection does. */
 export interface Leadership {
@@ -25,7 +32,11 @@ export function createCandidate(database: Database): Candidate {
   function connect(): Lane {
     const controller = new AbortController();
     lost = controller;
-    return database.dedicated({ purpose: "relay", onClose: () => controller.abort() });
+    const onClose = () => controller.abort();
+    const connected = database.dedicated({ purpose: "relay", longestSilenceMs, onClose });
+    const signs = setInterval(() => void connected.query("select 1").catch(() => undefined), signOfLifeMs);
+    controller.signal.addEventListener("abort", () => clearInterval(signs));
+    return connected;
   }
 
   async function stop(): Promise<void> {

@@ -44,17 +44,22 @@ export interface Lane {
   readonly subjectPrefixes: readonly string[];
   /** One at a time, in the order of the stream. */
   readonly ordered?: boolean;
+  /** How long a delivered event may go without a sign of life before it is delivered again. Default 30 000 ms. */
+  readonly ackWaitMs?: number | undefined;
 }
 
+const defaultAckWaitMs = 30_000;
+
 /** The consumer with which `service` reads events of `producer`. */
-export function consumerSpec(service: string, producer: string, { subjectPrefixes, ordered }: Lane): ConsumerSpec {
+export function consumerSpec(service: string, producer: string, lane: Lane): ConsumerSpec {
+  const { subjectPrefixes, ordered, ackWaitMs = defaultAckWaitMs } = lane;
   const name = (of: string) => of.replaceAll(".", "_");
   return {
     stream: streamName(producer),
     name: `${name(service)}__${name(producer)}${ordered ? "_ordered" : ""}`,
     subjects: subjectPrefixes.map((prefix) => `${prefix}.*`).toSorted(),
     widest: `evt.${producer}.>`,
-    ackWaitMs: 30_000,
+    ackWaitMs,
     // More than one at once could go to several replicas, or come again behind those after them.
     maxAckPending: ordered ? 1 : 256,
   };

@@ -49,7 +49,7 @@ export function localServer(recipe: Recipe): LocalServer {
     const command = await recipe.prepare();
     if (recipe.port) await requireFreePort(recipe.port, recipe.portVariable);
     for (let attempt = 1; !stopping; attempt++) {
-      if (!recipe.port && (attempt > 1 || !port)) port = await freePort();
+      if (!port) port = await freePort();
       server = await startServer(command(port));
       writeFileSync(join(folder, "pid"), String(server.pid));
       if (await server.until(() => recipe.ready(port), readyTimeoutMs)) return;
@@ -61,6 +61,8 @@ export function localServer(recipe: Recipe): LocalServer {
   function judge(fault: "port taken" | "try again" | StartError, attempt: number): void {
     if (fault instanceof Error) throw fault;
     if (fault === "port taken" && (recipe.port || attempt === attempts)) throw portTaken(port, recipe.portVariable);
+    // Whoever uses the server knows its port: only another program's claim makes it move.
+    if (fault === "port taken") port = 0;
     if (attempt === attempts) throw new Error(`${name} did not start in ${attempts} attempts`);
   }
 

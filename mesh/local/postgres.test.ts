@@ -62,6 +62,23 @@ test("a folder has one user at a time", async () => {
   });
 });
 
+test("a server that is killed under load starts again at once, at the same port", async () => {
+  using folder = testFolder();
+  const server = localPostgres({ folder: folder.path, durable: false });
+  await server.start();
+  const { url } = server;
+  for (let kill = 0; kill < 4; kill++) {
+    const sql = postgres(server.url, { max: 10, onnotice: () => {} });
+    await Promise.all(Array.from({ length: 10 }, () => sql`select 1`));
+    process.kill(Number(readFileSync(join(folder.path, "pid"), "utf8")), "SIGKILL");
+    await server.stop();
+    await server.start();
+    expect(server.url).toBe(url);
+    await sql.end({ timeout: 0 });
+  }
+  await server.stop();
+});
+
 test("a port in use names the variable to change", async () => {
   using folder = testFolder();
   const port = await freePort();

@@ -125,8 +125,8 @@ async function answers(url: string): Promise<boolean> {
 
 function diagnose(output: string, folder: string): "port taken" | "try again" | StartError {
   if (output.includes("Address already in use")) return "port taken";
-  // The last processes of a killed predecessor are about to notice.
-  if (output.includes("pre-existing shared memory block")) return "try again";
+  // The last processes of a killed predecessor are about to notice, or it was not yet waited for itself.
+  if (/pre-existing shared memory block|lock file "postmaster\.pid" already exists/.test(output)) return "try again";
   const lines = output.match(/(?:FATAL|PANIC|ERROR): .*/g) ?? output.trim().split("\n").slice(-1);
   return brokenData(join(folder, "data"), `${lines.at(-1)} (log: ${join(folder, "postgres.log")})`);
 }

@@ -85,8 +85,8 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const saga = createSaga({ contract, database, log, ...(options.timers && { timers: options.timers }) });
   const stream = { replicas: config.streamReplicas, maxBytes: config.streamMaxBytes };
   const critical = criticalEvents(contract);
-  const { natsUrl } = config;
-  const events = createEvents({ contract, database, natsUrl, stream, critical, receive: saga.receive, log });
+  const { natsUrl, ackWaitMs } = config;
+  const events = createEvents({ contract, database, natsUrl, stream, critical, ackWaitMs, receive: saga.receive, log });
   saga.connect(events);
   const client = <S extends DescService>(service: S) =>
     createClient(service, plane.transport(service, config.addressOf(service)));

@@ -275,7 +275,11 @@ it("lists, tries dry and discards from the command line, by filter and with a re
   const authorization = new Headers(admin.headers).get("authorization") ?? "";
   const token = authorization.replace("Bearer ", "");
   const run = (...args: string[]) =>
-    runHeddle(["dead-letters", ...args], { SHOP_INVENTORY_ADDRESS: service.address, HEDDLE_TOKEN: token });
+    runHeddle(["dead-letters", ...args], {
+      HEDDLE_TLS: "off",
+      SHOP_INVENTORY_ADDRESS: service.address,
+      HEDDLE_TOKEN: token,
+    });
   const listed = await run("list");
   // The other services are not there, which is told and does not hide the answer.
   expect(listed).toMatchObject({ code: 1, err: expect.stringContaining("shop.payment gave no answer") });
@@ -308,7 +312,11 @@ it("replays many in batches, the oldest first, and tells how far it has come", a
   });
   for (const orderId of orderIds) poisoned.delete(orderId);
   const authorization = new Headers(admin.headers).get("authorization") ?? "";
-  const variables = { SHOP_INVENTORY_ADDRESS: service.address, HEDDLE_TOKEN: authorization.replace("Bearer ", "") };
+  const variables = {
+    HEDDLE_TLS: "off",
+    SHOP_INVENTORY_ADDRESS: service.address,
+    HEDDLE_TOKEN: authorization.replace("Bearer ", ""),
+  };
   const replay = ["dead-letters", "replay", "--type", OrderPlacedSchema.typeName, "--reason", "the fix is out"];
   const { out, err } = await runHeddle(replay, variables);
   expect(out).toBe(letters.map((id) => `shop.inventory/${id}  done\n`).join(""));
@@ -329,7 +337,11 @@ it("shows a critical event that fails for ever as one that is tried, and lets an
     return `shop.inventory/${deadLetters[0]?.id}`;
   });
   const authorization = new Headers(admin.headers).get("authorization") ?? "";
-  const variables = { SHOP_INVENTORY_ADDRESS: service.address, HEDDLE_TOKEN: authorization.replace("Bearer ", "") };
+  const variables = {
+    HEDDLE_TLS: "off",
+    SHOP_INVENTORY_ADDRESS: service.address,
+    HEDDLE_TOKEN: authorization.replace("Bearer ", ""),
+  };
   const why = await runHeddle(["sagas", "why", orderId], variables);
   expect(why.out).toMatch(/shop\.inventory tries OrderCancelled again and again since \S+Z .*cannot digest this/);
   const listed = await runHeddle(["dead-letters", "list", "--key", orderId], variables);
