@@ -19,10 +19,7 @@ export function consumerLanes({ name, reactions }: Contract, ackWaitMs?: number)
       return {
         producer,
         reactions: lane,
-        spec: consumerSpec(name, producer, {
-          ...{ subjectPrefixes, ordered },
-          ...(ackWaitMs !== undefined && { ackWaitMs }),
-        }),
+        spec: consumerSpec(name, producer, { subjectPrefixes, ordered, ackWaitMs }),
       };
     }),
   );
