@@ -17,7 +17,11 @@ afterAll(() => shop?.[Symbol.asyncDispose]());
 /** Runs the command line against the shop. */
 function heddle(...args: string[]) {
   const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
-  const environment = { HEDDLE_ADMIN_PASSWORD: "heddle-admin", HEDDLE_GATEWAY_URL: shop.url };
+  const environment = {
+    HEDDLE_ADMIN_PASSWORD: "heddle-admin",
+    HEDDLE_DATA: shop.dataFolder,
+    HEDDLE_GATEWAY_URL: shop.url,
+  };
   return runHeddle(args, { ...environment, ...Object.fromEntries(addresses) });
 }
 
