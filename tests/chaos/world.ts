@@ -55,6 +55,7 @@ export async function chaosWorld(): Promise<ChaosWorld> {
         ...impatient,
         POSTGRES_URL: postgres.url,
         NATS_URL: nats.url,
+        HEDDLE_TLS: "off",
         HEDDLE_MESH_SECRET: "a secret that all replicas of this test share",
         ...variables,
       });
