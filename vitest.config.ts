@@ -3,8 +3,12 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["mesh", "services", "gateway", "tests", "scripts"].map((folder) => `${folder}/**/*.test.ts`),
-    // They need a newer nats-server than Debian's: npm run test:brokers.
-    exclude: ["tests/brokers/**"],
+    exclude: [
+      // They need a newer nats-server than Debian's: npm run test:brokers.
+      "tests/brokers/**",
+      // They wait for leases and timeouts to pass: npm run test:chaos.
+      ...["fault-points", "servers", "replicas"].map((name) => `tests/chaos/${name}.test.ts`),
+    ],
     globalSetup: ["tests/setup/servers.ts"],
     pool: "forks",
     maxWorkers: 2,

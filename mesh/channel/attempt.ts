@@ -1,7 +1,7 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from "node:http2";
 import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { MessageReader } from "./message-frames.ts";
+import { MessageReader, tooLarge } from "./message-frames.ts";
 import type { SentMetadata } from "./metadata.ts";
 import {
   type CallStatus,
@@ -113,7 +113,8 @@ export class Attempt {
 
   /** The endpoint has a connection with room. */
   open(connection: Connection): void {
-    const stream = connection.open(this.#headers());
+    const stream = this.#openStream(connection);
+    if (!stream) return;
     this.#connection = connection;
     this.#stream = stream;
     stream.on("response", (headers, flags) => this.#response(headers, flags));
@@ -124,6 +125,20 @@ export class Attempt {
     });
     stream.on("close", () => this.#closed(stream, connection));
     this.#sendUnsent(stream);
+  }
+
+  /** Undefined, and the attempt has ended, for headers that cannot be sent. */
+  #openStream(connection: Connection): ClientHttp2Stream | undefined {
+    const headers = this.#headers();
+    const bytes = headerBytes(headers);
+    try {
+      if (bytes <= connection.maxHeaderBytes) return connection.open(headers);
+      const { code, message } = tooLarge(`the metadata of ${bytes} bytes`, connection.maxHeaderBytes);
+      this.end(localStatus(code, message));
+    } catch (error) {
+      this.end(localStatus(Status.INTERNAL, `the call could not be sent: ${error}`));
+    }
+    return undefined;
   }
 
   #headers(): string[] {
@@ -273,6 +288,13 @@ export class Attempt {
   #heard(): void {
     if (this.#connection) this.#connection.received++;
   }
+}
+
+/** The size of a header list by RFC 9113, 6.5.2: names, values, and 32 bytes for each pair. */
+function headerBytes(headers: readonly string[]): number {
+  let bytes = headers.length * 16;
+  for (const text of headers) bytes += text.length;
+  return bytes;
 }
 
 type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;

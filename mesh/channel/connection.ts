@@ -19,6 +19,8 @@ export interface ConnectionListener {
 // One stream may not fill the memory, and one that is read slowly may not hold up the others.
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
+// nghttp2 sends no more than 64 KiB of headers, and ends the whole connection over those that it does not send.
+const MAX_HEADER_BYTES = 60 * 1024;
 
 /**
  * One HTTP/2 connection to a server. It connects at once, and once it is gone it stays gone: its endpoint makes the
@@ -32,6 +34,8 @@ export class Connection {
   wasReady = false;
   /** Grows with everything that is received; streams count themselves. */
   received = 0;
+  /** Most bytes of headers that a stream may open with, as HTTP/2 counts them (RFC 9113, 6.5.2). */
+  maxHeaderBytes = MAX_HEADER_BYTES;
   /** Streams with higher ids were not looked at by the server, which has said so (RFC 9113, 6.8). */
   lastStreamId = Number.POSITIVE_INFINITY;
   readonly #socket: Socket;
@@ -89,11 +93,14 @@ export class Connection {
     return this.#session.destroyed;
   }
 
-  /** Opens a stream; the caller says `released` when it has closed. Only while there is room. */
+  /**
+   * Opens a stream; the caller says `released` when it has closed. Only while there is room. Throws for headers that
+   * HTTP/2 does not allow.
+   */
   open(headers: string[]): ClientHttp2Stream {
+    const stream = this.#session.request(headers, { endStream: false });
     // A connection without calls does not keep the process alive.
     if (this.streams++ === 0) this.#session.ref();
-    const stream = this.#session.request(headers, { endStream: false });
     if (++this.#opened === this.#settings.maxCallsPerConnection) this.drain();
     return stream;
   }
@@ -139,7 +146,8 @@ export class Connection {
   #listen(): void {
     const session = this.#session;
     session.on("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
-    session.on("remoteSettings", ({ maxConcurrentStreams }) => {
+    session.on("remoteSettings", ({ maxConcurrentStreams, maxHeaderListSize }) => {
+      this.maxHeaderBytes = Math.min(MAX_HEADER_BYTES, maxHeaderListSize ?? MAX_HEADER_BYTES);
       this.#maxStreams = maxConcurrentStreams ?? 0x7fffffff;
       if (this.state === "connecting") this.#ready();
       this.#tellRoom();

@@ -3,7 +3,8 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { eventually, freePort } from "#mesh/testing";
-import { type ChannelOptions, createChannel } from "./channel.ts";
+import { type ChannelOptions, createChannel, startCalls } from "./channel.ts";
+import { Endpoint } from "./endpoint.ts";
 import { callOnce, startCall } from "./outcome.fixture.ts";
 import { answer, type RawServerOptions, rawServer } from "./raw-server.fixture.ts";
 import { Status } from "./status.ts";
@@ -208,6 +209,29 @@ test("the first of several addresses that can be reached is called, and stays so
   expect((await callOnce(channel, PATH)).status.code).toBe(Status.OK);
   expect(third.sessions.size).toBe(1);
   channel.close();
+});
+
+test("calls go to the endpoints that they are given", async () => {
+  using first = await rawServer({ onStream: (stream) => answer(stream) });
+  using second = await rawServer({ onStream: (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM) });
+  const endpoints = [first.address, second.address, `127.0.0.1:${await freePort()}`].map((name) => new Endpoint(name));
+  const asked: string[][] = [];
+  let turn = 0;
+  const channel = startCalls(({ failed }) => {
+    asked.push(failed.map(({ name }) => name));
+    return endpoints[turn++ % endpoints.length];
+  }, {});
+  const call = () => callOnce({ ...channel, close: () => {} }, PATH);
+  expect((await call()).status.code).toBe(Status.OK);
+  // Refused by the second, and then nobody is at the third: the first is asked again.
+  expect((await call()).status.code).toBe(Status.OK);
+  expect(asked).toEqual([[], [], [], [endpoints[2]?.name]]);
+  for (const endpoint of endpoints) endpoint.close();
+});
+
+test("a call for which there is no endpoint is Unavailable", async () => {
+  const channel = { ...startCalls(() => undefined, {}), close: () => {} };
+  expect((await callOnce(channel, PATH)).status).toMatchObject({ code: Status.UNAVAILABLE });
 });
 
 test("a connection without calls is closed after a while and made again when needed", async () => {

@@ -273,6 +273,22 @@ test("an answer that comes before the request is sent ends the upload", async ()
   channel.close();
 });
 
+test.each([
+  ["a header that HTTP/2 does not allow", ["upgrade", "h2c"]],
+  ["more headers than fit", ["x-a", "1".repeat(100_000)]],
+])("%s ends the call and no other", async (_, metadata) => {
+  using server = await rawServer({ onStream: (stream) => answer(stream) });
+  const channel = createChannel({ addresses: [server.address] });
+  // Once while there is no connection yet, once while there is.
+  for (let time = 0; time < 2; time++) {
+    const { status } = await callOnce(channel, PATH, undefined, { metadata });
+    expect(status.code).not.toBe(Status.OK);
+    expect((await callOnce(channel, PATH)).status.code).toBe(Status.OK);
+  }
+  await eventually(() => expect(channel.endpoints[0]?.inFlight).toBe(0));
+  channel.close();
+});
+
 test("requests are compressed when asked for", async () => {
   using server = await rawServer({
     onStream(stream, headers) {

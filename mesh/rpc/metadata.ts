@@ -1,20 +1,15 @@
 import type { Metadata } from "@grpc/grpc-js";
-
-// Set by the protocol for each hop, never by an application.
-const PROTOCOL = /^(:.*|grpc-.*|te|content-type|connection|host|transfer-encoding|content-length|accept-encoding)$/;
+import { isProtocolName, isSendableName, toAscii } from "#mesh/channel";
 
 /** Reads metadata as headers; "-bin" values become base64. */
 export function toHeaders(metadata: Metadata): Headers {
   const headers = new Headers();
   for (const [name, values] of Object.entries(metadata.toJSON())) {
-    if (!Array.isArray(values) || PROTOCOL.test(name)) continue;
+    if (!Array.isArray(values) || isProtocolName(name)) continue;
     for (const value of values) headers.append(name, Buffer.isBuffer(value) ? value.toString("base64") : String(value));
   }
   return headers;
 }
-
-// Narrower than what HTTP allows: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md, "Header-Name".
-const LEGAL_NAME = /^[0-9a-z_.-]+$/;
 
 /**
  * Adds headers to metadata. Base64 becomes bytes in "-bin" values; a value that gRPC cannot carry as text is
@@ -22,7 +17,7 @@ const LEGAL_NAME = /^[0-9a-z_.-]+$/;
  */
 export function addHeaders(metadata: Metadata, headers: Headers): Metadata {
   for (const [name, value] of headers) {
-    if (PROTOCOL.test(name) || !LEGAL_NAME.test(name)) continue;
+    if (!isSendableName(name)) continue;
     if (!name.endsWith("-bin")) metadata.add(name, toAscii(value));
     else for (const part of value.split(",")) metadata.add(name, Buffer.from(part.trim(), "base64"));
   }
@@ -33,8 +28,4 @@ export function addHeaders(metadata: Metadata, headers: Headers): Metadata {
 export function textOf(metadata: Metadata, key: string): string | undefined {
   const value = metadata.get(key)[0];
   return typeof value === "string" ? value : undefined;
-}
-
-function toAscii(value: string): string {
-  return /^[ -~]*$/.test(value) ? value : encodeURI(value.toWellFormed());
 }
