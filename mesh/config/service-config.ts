@@ -1,4 +1,4 @@
-import { type DescService, getOption, hasOption } from "@bufbuild/protobuf";
+import { type DescService, getOption } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { server } from "#gen/heddle/v1/policy_pb.ts";
 import { readTarget, targetForms } from "#mesh/discovery";
@@ -233,5 +233,5 @@ export function serverOf(service: DescService, env: NodeJS.ProcessEnv = process.
 const DEFAULT_SERVERS: Readonly<Record<string, string>> = { identity: "platform.identity" };
 
 function defaultPort(service: DescService): number | undefined {
-  return hasOption(service, server) ? getOption(service, server).defaultPort : undefined;
+  return getOption(service, server).defaultPort || undefined;
 }
