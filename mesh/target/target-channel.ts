@@ -12,8 +12,9 @@ import {
   type TargetGuards,
 } from "#mesh/resilience";
 import { injectFault, routeCall, type TrafficCall } from "#mesh/traffic";
-import { type Balancers, type CallerPlace, createBalancers } from "./balancers.ts";
+import { type Balancers, type CallerPlace, createBalancers, type TargetEndpoint } from "./balancers.ts";
 import { createEndpointChannels, type EndpointChannels, type OpenEndpoint } from "./endpoint-channels.ts";
+import { createEndpointHealth } from "./endpoint-health.ts";
 import { type MeshCallRequest, type MeshChannel, sentHeader, type UnaryAnswer } from "./mesh-call.ts";
 import { policyOf } from "./method-policy.ts";
 import { sleep } from "./sleep.ts";
@@ -59,18 +60,27 @@ const firstWaitMs = 2_000;
 /** Creates the channel to a target. It connects to an instance with the first call that goes there. */
 export function createTargetChannel(options: TargetOptions): TargetChannel {
   const channels = createEndpointChannels(options.open);
-  const balancers = createBalancers(options.place);
+  const health = createEndpointHealth(channels.of, balance);
+  // A lone endpoint is called whatever it says of itself: asking it would be a stream for nothing.
+  const balancers = createBalancers(options.place, (used) => health.watch(used.size > 1 ? used : new Set()));
   const guards = createTargetGuards<UnaryAnswer>(options.policy);
   const known = Promise.withResolvers<void>();
   const addresses = new Map<string, string>();
   const parts: Parts = { options, channels, balancers, guards, addresses };
   let isKnown = false;
+  let instances: readonly Instance[] = [];
 
-  const endWatch = options.watch((instances) => {
-    channels.update(instances.map(({ address }) => address));
+  function balance(): void {
+    balancers.update(instances.map((instance) => asItSays(instance, health.isUnhealthy(instance.address))));
+  }
+
+  const endWatch = options.watch((published) => {
+    instances = published;
     addresses.clear();
     for (const { id, address } of instances) addresses.set(id, address);
-    balancers.update(instances);
+    // First: what is no longer asked for its health does not hold up the drain of its channel.
+    balance();
+    channels.update(instances.map(({ address }) => address));
     guards.shared.ejection?.update(instances.map(({ id }) => id));
     isKnown = true;
     known.resolve();
@@ -96,9 +106,15 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
     }),
     close() {
       endWatch();
+      health.watch(new Set());
       channels.close();
     },
   };
+}
+
+/** One that is leaving leaves, however it is. */
+function asItSays(instance: Instance, unhealthy: boolean): TargetEndpoint {
+  return unhealthy && instance.state === "serving" ? { ...instance, state: "unhealthy" } : instance;
 }
 
 interface Parts {
