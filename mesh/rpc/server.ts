@@ -3,7 +3,7 @@ import type { Contract } from "#mesh/contract";
 import type { AccessTokenVerifier, ServiceIdentity } from "#mesh/identity";
 import type { Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
-import type { CallRecord } from "./call-record.ts";
+import type { CallMeter, CallRecord } from "./call-record.ts";
 import { type EventLoopLag, watchEventLoop } from "./event-loop-lag.ts";
 import { bindGrpcServer, type GrpcServer } from "./grpc-server.ts";
 import type { RpcService } from "./handler.ts";
@@ -42,6 +42,8 @@ export interface RpcServerOptions {
   readonly local?: boolean;
   /** Told about each call that has ended. */
   readonly onCallEnd?: (record: CallRecord) => void;
+  /** Makes what counts the calls of a method. Called once for each method at start. */
+  readonly meterOf?: (method: DescMethod) => CallMeter;
   /** How long calls in flight may take to finish once the server stops, in milliseconds. Default 10 s. */
   readonly drainTimeoutMs?: number;
   /** Largest message that is received or sent, in bytes. Default 4 MiB. */
@@ -121,13 +123,11 @@ function ways(
   options: RpcServerOptions,
   eventLoop: EventLoopLag,
 ): Record<"guardedWay" | "openWay", (method: DescMethod) => Step> {
-  const { contract, onCallEnd } = options;
-  const around: Interceptor[] = [
-    traceCalls,
-    logCalls(onCallEnd),
-    mapErrors({ domain: contract.name, reasons: contract.reasons }),
-    limitTime,
-  ];
+  const { contract, onCallEnd, meterOf } = options;
+  const errors = mapErrors({ domain: contract.name, reasons: contract.reasons });
+  const around = (method: DescMethod): Interceptor[] => {
+    return [traceCalls, logCalls({ onCallEnd, meter: meterOf?.(method) }), errors, limitTime];
+  };
   const admission = (method: DescMethod) => {
     const policy = contract.methods.get(method)?.calls.admission;
     return policy ? [admit({ policy, method }, eventLoop)] : [];
@@ -136,9 +136,9 @@ function ways(
   const validator = createRequestValidator();
   return {
     guardedWay: (method) =>
-      compose([...around, ...admission(method), ...access, ...inside(method, validator)], runHandler),
+      compose([...around(method), ...admission(method), ...access, ...inside(method, validator)], runHandler),
     // Health must tell of a server that is overloaded: it is never refused.
-    openWay: (method) => compose([...around, ...inside(method, validator)], runHandler),
+    openWay: (method) => compose([...around(method), ...inside(method, validator)], runHandler),
   };
 }
 
