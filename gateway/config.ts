@@ -17,7 +17,17 @@ export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
 /** What the gateway reads as every service does. */
 type CommonSetting =
   | ("host" | "security" | "logLevel" | "logFormat")
-  | ("channel" | "localCalls" | "trafficFaults" | "registryUrl" | "streamReplicas" | "self" | "addressOf" | "serverOf");
+  | (
+      | "metricsPort"
+      | "channel"
+      | "localCalls"
+      | "trafficFaults"
+      | "registryUrl"
+      | "streamReplicas"
+      | "self"
+      | "addressOf"
+      | "serverOf"
+    );
 
 const origin = /^(?:\*|https?:\/\/[^\s/,]+)$/;
 
@@ -42,13 +52,12 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
   const read = readEnvironment(shape, env);
   // What all processes of a mesh read alike comes from where they read it.
   const { host, security, logLevel, logFormat, ...calls } = readServiceConfig(IdentityService, env);
-  const { channel, localCalls, trafficFaults, streamReplicas, self, addressOf, serverOf } = calls;
+  const { channel, localCalls, trafficFaults, streamReplicas, self, addressOf, serverOf, metricsPort } = calls;
   const password = read.GATEWAY_NATS_PASSWORD;
   const registryUrl = password ? withLogin(calls.natsUrl, registryUser("gateway"), password) : calls.registryUrl;
   return Object.freeze({
     ...{ host, security, logLevel, logFormat, channel, localCalls, trafficFaults, registryUrl, streamReplicas, self },
-    addressOf,
-    serverOf,
+    ...{ addressOf, serverOf, metricsPort },
     port: read.GATEWAY_PORT,
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,

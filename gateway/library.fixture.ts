@@ -126,6 +126,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     security: { kind: "plaintext", secret },
     logLevel: "info",
     logFormat: "json",
+    metricsPort: 0,
     channel: "mesh",
     localCalls: false,
     trafficFaults: false,

@@ -11,6 +11,7 @@ const edge = gateway({
     security: { kind: "plaintext", secret: "a secret that only the benchmark knows" },
     logLevel: "info",
     logFormat: "json",
+    metricsPort: 0,
     channel: "mesh",
     localCalls: false,
     trafficFaults: false,

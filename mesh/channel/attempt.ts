@@ -27,6 +27,8 @@ export interface AttemptRequest {
   readonly maxReceiveBytes: number;
   /** Whether messages are compressed with gzip. */
   readonly gzip: boolean;
+  /** Whether the process may end meanwhile. */
+  readonly background: boolean;
 }
 
 /** Told what comes of an attempt. Nothing comes after onEnd. */
@@ -132,7 +134,7 @@ export class Attempt {
     const headers = this.#headers();
     const bytes = headerBytes(headers);
     try {
-      if (bytes <= connection.maxHeaderBytes) return connection.open(headers);
+      if (bytes <= connection.maxHeaderBytes) return connection.open(headers, this.#request.background);
       const { code, message } = tooLarge(`the metadata of ${bytes} bytes`, connection.maxHeaderBytes);
       this.end(localStatus(code, message));
     } catch (error) {
@@ -255,7 +257,7 @@ export class Attempt {
   }
 
   #closed(stream: ClientHttp2Stream, connection: Connection): void {
-    connection.released();
+    connection.released(stream);
     // Node holds on to closed streams until a full collection: what they lead to would outlive many small ones.
     stream.removeAllListeners();
     if (this.#ended) return;

@@ -43,9 +43,9 @@ export class ChannelCall implements Call, AttemptListener {
   constructor(request: CallRequest, listener: AttemptListener, settings: CallSettings) {
     this.#listener = listener;
     this.#settings = settings;
-    const { path, metadata, deadlineMs, message } = request;
+    const { path, metadata, deadlineMs, message, background = false } = request;
     const { maxReceiveBytes, gzip } = settings;
-    this.#request = { path, metadata, deadlineMs, maxReceiveBytes, gzip };
+    this.#request = { path, metadata, deadlineMs, maxReceiveBytes, gzip, background };
     const restMs = deadlineMs - Date.now();
     if (restMs <= LONGEST_TIMER_MS) this.#timer = setTimeout(() => this.#exceed(), Math.max(restMs, 0));
     const frame = message && this.#frame(message);

@@ -15,6 +15,11 @@ export interface CallRequest {
   readonly deadlineMs: number;
   /** The message of a call that sends one. Left out, messages are written, and halfClose ends them. */
   readonly message?: Uint8Array;
+  /**
+   * Whether the process may end, and the connection may be closed in peace, while the call is under way. Default false.
+   * grpc-js's client lets neither.
+   */
+  readonly background?: boolean;
 }
 
 /** Told what comes of a call. Nothing comes after onEnd, and onEnd comes always. */

@@ -47,6 +47,10 @@ export class Connection {
   readonly #connectTimer: NodeJS.Timeout;
   #idleTimer: NodeJS.Timeout | undefined;
   #idleSinceMs = 0;
+  /** Streams that keep the process alive. */
+  #holding = 0;
+  /** The others. */
+  readonly #background = new Set<ClientHttp2Stream>();
   #stopKeepalive: (() => void) | undefined;
   #maxStreams = 0;
   #error: Error | undefined;
@@ -97,21 +101,24 @@ export class Connection {
    * Opens a stream; the caller says `released` when it has closed. Only while there is room. Throws for headers that
    * HTTP/2 does not allow.
    */
-  open(headers: string[]): ClientHttp2Stream {
+  open(headers: string[], background: boolean): ClientHttp2Stream {
     const stream = this.#session.request(headers, { endStream: false });
-    // A connection without calls does not keep the process alive.
-    if (this.streams++ === 0) this.#session.ref();
+    this.streams++;
+    // A connection without calls, or with none but such in the background, does not keep the process alive.
+    if (background) this.#background.add(stream);
+    else if (this.#holding++ === 0) this.#session.ref();
     if (++this.#opened === this.#settings.maxCallsPerConnection) this.drain();
     return stream;
   }
 
   /** A stream has closed. */
-  released(): void {
+  released(stream: ClientHttp2Stream): void {
+    if (!this.#background.delete(stream) && --this.#holding === 0 && this.state !== "closed") this.#session.unref();
     if (--this.streams === 0 && this.state !== "closed") {
-      this.#session.unref();
       this.#idleSinceMs = Date.now();
       if (this.state === "draining") this.#session.close();
     }
+    this.#endBackground();
     this.#tellRoom();
   }
 
@@ -133,6 +140,7 @@ export class Connection {
     // Not before: a GOAWAY overtakes the streams that were just opened, and a server may refuse what comes after it.
     if (this.streams === 0) this.#session.close();
     this.#listener.onDraining(this, false);
+    this.#endBackground();
   }
 
   /** Ends it and every stream at once. */
@@ -165,7 +173,7 @@ export class Connection {
     this.state = "ready";
     this.wasReady = true;
     clearTimeout(this.#connectTimer);
-    if (this.streams === 0) this.#session.unref();
+    if (this.#holding === 0) this.#session.unref();
     this.#idleSinceMs = Date.now();
     this.#idleTimer = setTimeout(() => this.#closeIdle(), this.#settings.idleTimeoutMs).unref();
     this.#stopKeepalive = keepAlive(this, this.#keepalive);
@@ -185,6 +193,13 @@ export class Connection {
     const calm = code === constants.NGHTTP2_ENHANCE_YOUR_CALM && data?.toString() === "too_many_pings";
     if (code !== constants.NGHTTP2_NO_ERROR) this.#error ??= new Error(`the server ended with HTTP/2 code ${code}`);
     if (was !== "draining") this.#listener.onDraining(this, calm);
+    this.#endBackground();
+  }
+
+  /** Calls in the background may go on for ever: they do not hold up a connection that is to close. */
+  #endBackground(): void {
+    if (this.state !== "draining" || this.#holding > 0) return;
+    for (const stream of this.#background) stream.close(constants.NGHTTP2_CANCEL);
   }
 
   #closeIdle(): void {

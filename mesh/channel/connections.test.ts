@@ -265,6 +265,20 @@ test("a drained endpoint finishes what is in flight and takes nothing new", asyn
   await eventually(() => expect(own.sessions.size).toBe(0));
 });
 
+test("a call in the background does not hold up a drain, and others do", async () => {
+  const { streams, onStream } = holding();
+  using own = await world({ onStream });
+  const background = callOnce(own.channel, PATH, undefined, { background: true });
+  await eventually(() => expect(streams).toHaveLength(1));
+  const call = callOnce(own.channel, PATH);
+  await eventually(() => expect(streams).toHaveLength(2));
+  own.endpoint.drain();
+  answer(streams[1] ?? expect.fail());
+  expect((await call).status.code).toBe(Status.OK);
+  expect((await background).status.code).toBe(Status.CANCELLED);
+  await eventually(() => expect(own.sessions.size).toBe(0));
+});
+
 test("a closed channel ends its calls Unavailable, those that wait too", async () => {
   const { streams, onStream } = holding();
   using own = await world({ onStream, settings: { maxConcurrentStreams: 1 } }, { maxConnections: 1 });

@@ -1,4 +1,4 @@
-import { type DescService, getOption, hasOption } from "@bufbuild/protobuf";
+import { type DescService, getOption } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { server } from "#gen/heddle/v1/policy_pb.ts";
 import { readTarget, targetForms } from "#mesh/discovery";
@@ -48,6 +48,8 @@ export interface ServiceConfig {
   readonly faults?: FaultPlan | undefined;
   /** Who carries calls to neighbours: the mesh's own client channel, or the client of grpc-js. */
   readonly channel: "mesh" | "grpc-js";
+  /** Port at which the process serves its metrics; 0 for none. */
+  readonly metricsPort: number;
   /** Whether services of the same process call each other without a socket. */
   readonly localCalls: boolean;
   /** Whether rules of traffic may put faults into calls. */
@@ -117,6 +119,7 @@ const common = {
     .flag(true)
     .describe("whether services of the same process call each other without a socket"),
   HEDDLE_TRAFFIC_FAULTS: variable.flag(false).describe("whether rules of traffic may put faults into calls"),
+  HEDDLE_METRICS_PORT: variable.port(0).describe("port for the metrics of the process; 0 for none"),
   HEDDLE_REFLECTION: variable.flag(true).describe("whether gRPC reflection is served"),
 };
 
@@ -171,6 +174,7 @@ export function readServiceConfig(main: DescService, env: NodeJS.ProcessEnv = pr
     reflection: read.HEDDLE_REFLECTION,
     faults,
     channel: read.HEDDLE_CHANNEL,
+    metricsPort: read.HEDDLE_METRICS_PORT,
     localCalls: read.HEDDLE_LOCAL_CALLS,
     trafficFaults: read.HEDDLE_TRAFFIC_FAULTS,
     addressOf: (service: DescService) => addressOf(service, env),
@@ -233,5 +237,5 @@ export function serverOf(service: DescService, env: NodeJS.ProcessEnv = process.
 const DEFAULT_SERVERS: Readonly<Record<string, string>> = { identity: "platform.identity" };
 
 function defaultPort(service: DescService): number | undefined {
-  return hasOption(service, server) ? getOption(service, server).defaultPort : undefined;
+  return getOption(service, server).defaultPort || undefined;
 }

@@ -19,6 +19,8 @@ export interface Ejection {
   record(id: string, verdict: Verdict, now: number): void;
   isEjected(id: string, now: number): boolean;
   snapshot(now: number): readonly EjectionSnapshot[];
+  /** How many ejections there were in all. */
+  ejections(): number;
 }
 
 interface Host {
@@ -30,6 +32,7 @@ interface Host {
 
 export function createEjection(policy: EjectionPolicy): Ejection {
   const hosts = new Map<string, Host>();
+  let ejections = 0;
 
   /** Half of two may go, though it is less than one of three: at least one, but never all. */
   function mayEject(now: number): boolean {
@@ -45,6 +48,7 @@ export function createEjection(policy: EjectionPolicy): Ejection {
     host.times = Math.max(0, host.times - good) + 1;
     host.until = now + Math.min(policy.maxMs, policy.baseMs * host.times);
     host.consecutive = 0;
+    ejections++;
     host.window.clear();
   }
 
@@ -67,6 +71,7 @@ export function createEjection(policy: EjectionPolicy): Ejection {
       const bad = host.consecutive >= policy.consecutiveFailures || failsTooOften(host.window.count(now), policy);
       if (bad && mayEject(now)) eject(host, now);
     },
+    ejections: () => ejections,
     isEjected: (id, now) => (hosts.get(id)?.until ?? 0) > now,
     snapshot: (now) =>
       [...hosts].map(([id, { until, times, consecutive }]) => {

@@ -2,6 +2,13 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { Code } from "@connectrpc/connect";
 import type { TraceContext } from "#mesh/telemetry";
 
+/** Counts the calls of one method at a server. */
+export interface CallMeter {
+  started(): void;
+  /** `code` is gRPC's, `durationMs` in milliseconds. */
+  ended(code: number, durationMs: number): void;
+}
+
 /** What is known of a call once it has ended; for metrics. */
 export interface CallRecord {
   readonly side: "server" | "client";

@@ -1,4 +1,4 @@
-export type { CallRecord } from "./call-record.ts";
+export type { CallMeter, CallRecord } from "./call-record.ts";
 export {
   type AnyRpcHandler,
   implement,

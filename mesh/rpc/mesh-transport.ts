@@ -1,9 +1,9 @@
-import type { DescService } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { TrafficRules } from "#gen/heddle/mesh/v1/traffic_pb.ts";
 import { packageName, targetPolicyOf } from "#mesh/contract";
 import type { Discovery } from "#mesh/discovery";
 import type { CallExplanation } from "#mesh/resilience";
-import { type CallerPlace, createTargetChannel, type TargetView } from "#mesh/target";
+import { type CallerPlace, type ClientMeter, createTargetChannel, type TargetView } from "#mesh/target";
 import { type EndpointSettings, openEndpoint } from "./open-endpoint.ts";
 import { type ClosableTransport, createTransport, type TransportOptions } from "./transport.ts";
 
@@ -30,6 +30,8 @@ export interface TargetTransportOptions extends TransportOptions, EndpointSettin
   readonly traffic?: (target: string) => TrafficRules | undefined;
   /** Whether the rules may put faults into calls. Default false. */
   readonly faultsAllowed?: boolean;
+  /** Makes what counts the calls of a target's method. Called once for each method. */
+  readonly meterOf?: (target: string, method: DescMethod) => ClientMeter;
   /** Told what became of each unary call, and why. */
   readonly onExplained?: (explanation: CallExplanation, requestId: string) => void;
 }
@@ -44,7 +46,7 @@ export type TargetTransport = ClosableTransport & { view(): TargetView };
  * themselves.
  */
 export function createTargetTransport(options: TargetTransportOptions): TargetTransport {
-  const { service, address, discovery, place, traffic, faultsAllowed, onExplained } = options;
+  const { service, address, discovery, place, traffic, faultsAllowed, meterOf, onExplained } = options;
   const target = packageName(service.file)?.service ?? service.typeName;
   const channel = createTargetChannel({
     ...{ target, place, policy: targetPolicyOf(service) },
@@ -52,6 +54,7 @@ export function createTargetTransport(options: TargetTransportOptions): TargetTr
     open: (at) => openEndpoint(at, options),
     ...(traffic && { traffic: () => traffic(target) }),
     ...(faultsAllowed && { faultsAllowed }),
+    ...(meterOf && { meterOf: (method) => meterOf(target, method) }),
     ...(onExplained && { onExplained }),
   });
   return { ...createTransport(channel, options), view: () => channel.view() };

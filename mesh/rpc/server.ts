@@ -3,10 +3,12 @@ import type { Contract } from "#mesh/contract";
 import type { AccessTokenVerifier, ServiceIdentity } from "#mesh/identity";
 import type { Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
-import type { CallRecord } from "./call-record.ts";
+import type { CallMeter, CallRecord } from "./call-record.ts";
+import { type EventLoopLag, watchEventLoop } from "./event-loop-lag.ts";
 import { bindGrpcServer, type GrpcServer } from "./grpc-server.ts";
 import type { RpcService } from "./handler.ts";
 import { createHealth } from "./health.ts";
+import { admit } from "./interceptors/admission.ts";
 import { authenticate } from "./interceptors/authentication.ts";
 import { authorise } from "./interceptors/authorisation.ts";
 import { limitTime } from "./interceptors/deadline.ts";
@@ -40,6 +42,8 @@ export interface RpcServerOptions {
   readonly local?: boolean;
   /** Told about each call that has ended. */
   readonly onCallEnd?: (record: CallRecord) => void;
+  /** Makes what counts the calls of a method. Called once for each method at start. */
+  readonly meterOf?: (method: DescMethod) => CallMeter;
   /** How long calls in flight may take to finish once the server stops, in milliseconds. Default 10 s. */
   readonly drainTimeoutMs?: number;
   /** Largest message that is received or sent, in bytes. Default 4 MiB. */
@@ -59,6 +63,7 @@ interface Running {
   readonly stopping: AbortController;
   readonly local: OpenedLocalServer | undefined;
   readonly health: ReturnType<typeof createHealth>;
+  readonly eventLoop: EventLoopLag;
 }
 
 /**
@@ -76,7 +81,13 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     },
     setServing: (serving) => running?.health.setServing(serving),
     async start() {
-      running = await startServer(options);
+      const eventLoop = watchEventLoop();
+      try {
+        running = await startServer(options, eventLoop);
+      } catch (error) {
+        eventLoop.end();
+        throw error;
+      }
       running.health.setServing(true);
     },
     async stop() {
@@ -86,40 +97,48 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       stopped?.stopping.abort();
       const timeoutMs = options.drainTimeoutMs ?? 10_000;
       await Promise.all([stopped?.local?.drain(timeoutMs), stopped?.grpc.drain(timeoutMs)]);
+      stopped?.eventLoop.end();
     },
   };
 }
 
-async function startServer(options: RpcServerOptions): Promise<Running> {
+async function startServer(options: RpcServerOptions, eventLoop: EventLoopLag): Promise<Running> {
   const { contract, log, maxMessageBytes = 4 * 1024 * 1024 } = options;
   const stopping = new AbortController();
   const health = createHealth(contract.services.map(({ typeName }) => typeName));
   const served = [...contract.services, health.service.service];
   const open = [health.service, ...(options.reflection === false ? [] : createReflection(served, stopping.signal))];
-  const { guardedWay, openWay } = ways(options);
+  const { guardedWay, openWay } = ways(options, eventLoop);
   const methods = new Map([
     ...tableOfContract(contract, options.services, { log, wayOf: guardedWay }),
     ...tableOfOpenServices(open, { log, wayOf: openWay }),
   ]);
   const grpc = await bindGrpcServer({ ...options, methods, maxMessageBytes });
   const local = options.local ? openLocalServer(grpc.address, { methods, maxMessageBytes }) : undefined;
-  return { grpc, local, stopping, health };
+  return { grpc, local, stopping, health, eventLoop };
 }
 
 /** The way of a call through the server, outermost first: the order is part of the mesh's behaviour. */
-function ways(options: RpcServerOptions): Record<"guardedWay" | "openWay", (method: DescMethod) => Step> {
-  const { contract, onCallEnd } = options;
-  const around: Interceptor[] = [
-    traceCalls,
-    logCalls(onCallEnd),
-    mapErrors({ domain: contract.name, reasons: contract.reasons }),
-    limitTime,
-  ];
+function ways(
+  options: RpcServerOptions,
+  eventLoop: EventLoopLag,
+): Record<"guardedWay" | "openWay", (method: DescMethod) => Step> {
+  const { contract, onCallEnd, meterOf } = options;
+  const errors = mapErrors({ domain: contract.name, reasons: contract.reasons });
+  const around = (method: DescMethod): Interceptor[] => {
+    return [traceCalls, logCalls({ onCallEnd, meter: meterOf?.(method) }), errors, limitTime];
+  };
+  const admission = (method: DescMethod) => {
+    const policy = contract.methods.get(method)?.calls.admission;
+    return policy ? [admit({ policy, method }, eventLoop)] : [];
+  };
   const access: Interceptor[] = [authenticate(options.tokens, options.identity), authorise];
   const validator = createRequestValidator();
   return {
-    guardedWay: (method) => compose([...around, ...access, ...inside(method, validator)], runHandler),
-    openWay: (method) => compose([...around, ...inside(method, validator)], runHandler),
+    guardedWay: (method) =>
+      compose([...around(method), ...admission(method), ...access, ...inside(method, validator)], runHandler),
+    // Health must tell of a server that is overloaded: it is never refused.
+    openWay: (method) => compose([...around(method), ...inside(method, validator)], runHandler),
   };
 }
 

@@ -110,6 +110,7 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
     log,
     reflection: config.reflection,
     local: config.localCalls,
+    ...plane.serving,
   });
   const { instances } = plane;
   const registration = createRegistration({ contract, config, instances, address: () => server.address, log });

@@ -5,10 +5,11 @@ import { createDiscovery, createRegistry, type Registry, registryBucket } from "
 import type { ServiceIdentity } from "#mesh/identity";
 import { type Bucket, maintainConnection, openBucket } from "#mesh/nats";
 import { group, type Part } from "#mesh/process";
-import { createTargetTransport, type TargetTransport } from "#mesh/rpc";
+import { createTargetTransport, type RpcServerOptions, type TargetTransport } from "#mesh/rpc";
 import { isNotable, type RememberedCalls, rememberCalls } from "#mesh/target";
 import type { Logger } from "#mesh/telemetry";
 import { createTrafficStore, type TrafficStore, trafficBucket } from "#mesh/traffic";
+import { serviceMetrics } from "./service-metrics.ts";
 
 /** What a process's calls are made with. */
 export interface DataPlaneOptions {
@@ -17,7 +18,8 @@ export interface DataPlaneOptions {
   readonly identity: ServiceIdentity;
   readonly config: Pick<
     ServiceConfig,
-    "registryUrl" | "serverOf" | "streamReplicas" | "self" | "channel" | "localCalls" | "trafficFaults"
+    | ("registryUrl" | "serverOf" | "streamReplicas" | "self" | "channel" | "localCalls" | "trafficFaults")
+    | ("host" | "metricsPort")
   >;
   readonly log: Logger;
 }
@@ -29,6 +31,8 @@ export interface DataPlane extends Part {
   readonly instances: Bucket;
   readonly traffic: TrafficStore;
   readonly calls: RememberedCalls;
+  /** Counts what the process serves, where it counts: to be added to the options of its server. */
+  readonly serving: Pick<RpcServerOptions, "meterOf">;
   /**
    * The transport to whoever serves a contract at `address` (see readTarget), made once for an address. `forwardUser`
    * false: the calls are the process's own, and the user's token does not go along. Default true.
@@ -49,11 +53,13 @@ export function createDataPlane({ name, identity, config, log }: DataPlaneOption
   const registry = createRegistry(instances, log);
   const traffic = createTrafficStore(openBucket(connection, trafficBucket(streamReplicas), log), log);
   const calls = rememberCalls();
+  const metrics = serviceMetrics(config);
   const transports = new Map<string, TargetTransport>();
   const shared = {
     discovery: createDiscovery({ registry }),
     place: { zone: self.zone, seed: `${hostname()}/${process.pid}` },
     ...{ identity, channel, local: localCalls, faultsAllowed: trafficFaults },
+    ...metrics.calling,
     traffic: traffic.rules,
     onExplained: explain,
   };
@@ -81,9 +87,10 @@ export function createDataPlane({ name, identity, config, log }: DataPlaneOption
       for (const transport of transports.values()) transport.close();
     },
   };
+  const counting = metrics.part({ name, targets: () => [...transports.values()].map((one) => one.view()) });
   return {
-    ...group("data plane", [connected, registry, traffic, closing]),
-    ...{ registry, instances, traffic, calls },
+    ...group("data plane", [counting, connected, registry, traffic, closing]),
+    ...{ registry, instances, traffic, calls, serving: metrics.serving },
     transport(service, address, forwardUser = true) {
       const key = `${address} ${forwardUser}`;
       const transport = transports.get(key) ?? open(service, address, forwardUser);

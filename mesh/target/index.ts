@@ -1,4 +1,5 @@
 export type { CallerPlace } from "./balancers.ts";
+export type { ClientMeter, FurtherAttempts } from "./client-meter.ts";
 export type { EndpointChannel, OpenEndpoint } from "./endpoint-channels.ts";
 export type { MeshCallRequest, MeshChannel, UnaryAnswer } from "./mesh-call.ts";
 export { affinityOf } from "./method-policy.ts";

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import type { DescMethod } from "@bufbuild/protobuf";
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { TrafficRules } from "#gen/heddle/mesh/v1/traffic_pb.ts";
 import type { Call, CallListener } from "#mesh/channel";
@@ -8,12 +10,15 @@ import {
   type CallExplanation,
   type CallRequest,
   createTargetGuards,
+  type Outcome,
   runCall,
   type TargetGuards,
 } from "#mesh/resilience";
 import { injectFault, routeCall, type TrafficCall } from "#mesh/traffic";
-import { type Balancers, type CallerPlace, createBalancers } from "./balancers.ts";
+import { type Balancers, type CallerPlace, createBalancers, type TargetEndpoint } from "./balancers.ts";
+import { type ClientMeter, furtherAttempts } from "./client-meter.ts";
 import { createEndpointChannels, type EndpointChannels, type OpenEndpoint } from "./endpoint-channels.ts";
+import { createEndpointHealth } from "./endpoint-health.ts";
 import { type MeshCallRequest, type MeshChannel, sentHeader, type UnaryAnswer } from "./mesh-call.ts";
 import { policyOf } from "./method-policy.ts";
 import { sleep } from "./sleep.ts";
@@ -35,6 +40,8 @@ export interface TargetOptions {
   readonly traffic?: () => TrafficRules | undefined;
   /** Whether the rules may put faults into this process's calls. Default false. */
   readonly faultsAllowed?: boolean;
+  /** Makes what counts the calls of a method. Called once for each method. */
+  readonly meterOf?: (method: DescMethod) => ClientMeter;
   /** Told what became of each unary call, and why. */
   readonly onExplained?: (explanation: CallExplanation, requestId: string) => void;
 }
@@ -59,18 +66,27 @@ const firstWaitMs = 2_000;
 /** Creates the channel to a target. It connects to an instance with the first call that goes there. */
 export function createTargetChannel(options: TargetOptions): TargetChannel {
   const channels = createEndpointChannels(options.open);
-  const balancers = createBalancers(options.place);
+  const health = createEndpointHealth(channels.of, balance);
+  // A lone endpoint is called whatever it says of itself: asking it would be a stream for nothing.
+  const balancers = createBalancers(options.place, (used) => health.watch(used.size > 1 ? used : new Set()));
   const guards = createTargetGuards<UnaryAnswer>(options.policy);
   const known = Promise.withResolvers<void>();
   const addresses = new Map<string, string>();
-  const parts: Parts = { options, channels, balancers, guards, addresses };
+  const parts: Parts = { options, channels, balancers, guards, addresses, meters: new Map() };
   let isKnown = false;
+  let instances: readonly Instance[] = [];
 
-  const endWatch = options.watch((instances) => {
-    channels.update(instances.map(({ address }) => address));
+  function balance(): void {
+    balancers.update(instances.map((instance) => asItSays(instance, health.isUnhealthy(instance.address))));
+  }
+
+  const endWatch = options.watch((published) => {
+    instances = published;
     addresses.clear();
     for (const { id, address } of instances) addresses.set(id, address);
-    balancers.update(instances);
+    // First: what is no longer asked for its health does not hold up the drain of its channel.
+    balance();
+    channels.update(instances.map(({ address }) => address));
     guards.shared.ejection?.update(instances.map(({ id }) => id));
     isKnown = true;
     known.resolve();
@@ -96,9 +112,15 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
     }),
     close() {
       endWatch();
+      health.watch(new Set());
       channels.close();
     },
   };
+}
+
+/** One that is leaving leaves, however it is. */
+function asItSays(instance: Instance, unhealthy: boolean): TargetEndpoint {
+  return unhealthy && instance.state === "serving" ? { ...instance, state: "unhealthy" } : instance;
 }
 
 interface Parts {
@@ -108,12 +130,23 @@ interface Parts {
   readonly guards: TargetGuards<UnaryAnswer>;
   /** Addresses of instances by id. */
   readonly addresses: Map<string, string>;
+  readonly meters: Map<DescMethod, ClientMeter>;
+}
+
+function meterOf({ options, meters }: Parts, method: DescMethod): ClientMeter | undefined {
+  const known = meters.get(method);
+  if (known || !options.meterOf) return known;
+  const meter = options.meterOf(method);
+  meters.set(method, meter);
+  return meter;
 }
 
 async function callUnary(parts: Parts, request: MeshCallRequest, signal: AbortSignal) {
   const { options, channels, balancers } = parts;
   const policy = policyOf(request.method);
   const method = request.path.slice(1);
+  const meter = meterOf(parts, request.method);
+  const startedAt = performance.now();
   const { outcome, explanation } = await runCall<UnaryAnswer>(
     policy,
     { ...callRequest(parts, request, policy), signal },
@@ -123,11 +156,27 @@ async function callUnary(parts: Parts, request: MeshCallRequest, signal: AbortSi
       random: Math.random,
       sleep,
       pick: (wish) => balancers.pick(policy.balance, { ...wish, ejected: orUnreachable(parts, wish.ejected) }),
-      attempt: (endpoint, info, ended) => attemptUnary(channels.of(endpoint.address), request, info, ended),
+      attempt: (endpoint, info, ended) => {
+        const attempt = attemptUnary(channels.of(endpoint.address), request, info, ended);
+        return meter ? counted(attempt, meter) : attempt;
+      },
     },
   );
   options.onExplained?.(explanation, request.requestId);
+  meter?.callEnded(codeOf(outcome), performance.now() - startedAt, furtherAttempts(explanation));
   return outcome;
+}
+
+async function counted(attempt: Promise<Outcome<UnaryAnswer>>, meter: ClientMeter): Promise<Outcome<UnaryAnswer>> {
+  meter.attemptStarted();
+  const startedAt = performance.now();
+  const outcome = await attempt;
+  meter.attemptEnded(codeOf(outcome), performance.now() - startedAt);
+  return outcome;
+}
+
+function codeOf(outcome: Outcome<unknown>): Code {
+  return outcome.ok ? Code.OK : outcome.code;
 }
 
 function callRequest({ options }: Parts, request: MeshCallRequest, policy: CallPolicy): CallRequest<UnaryAnswer> {
@@ -156,6 +205,7 @@ function callStream(parts: Parts, request: MeshCallRequest, listener: CallListen
   const { options, channels, balancers } = parts;
   const policy = policyOf(request.method);
   const guards = parts.guards.of(request.path.slice(1), policy);
+  const meter = meterOf(parts, request.method);
   const rules = options.traffic?.();
   const route = rules && routeCall(rules, trafficCall(request), Math.random);
   const now = Date.now();
@@ -165,9 +215,10 @@ function callStream(parts: Parts, request: MeshCallRequest, listener: CallListen
     balancers.pick(policy.balance, { ...wish, version: route?.version }) ?? balancers.pick(policy.balance, wish);
   if (!picked) {
     const message = `no endpoint of ${options.target} is known`;
+    meter?.callEnded(Code.UNAVAILABLE, 0, undefined);
     return failedCall(listener, { code: Code.UNAVAILABLE, message, trailer: {} });
   }
-  return startStream(request, listener, { picked, channel: channels.of(picked.endpoint.address), guards });
+  return startStream(request, listener, { picked, channel: channels.of(picked.endpoint.address), guards, meter });
 }
 
 /** What rules of traffic see: the user's id is read from the token without looking at its signature, for nothing but the route. */

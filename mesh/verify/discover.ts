@@ -1,4 +1,4 @@
-import { type DescFile, type DescService, hasOption } from "@bufbuild/protobuf";
+import { type DescFile, type DescService, getOption, hasOption } from "@bufbuild/protobuf";
 import { event } from "#gen/heddle/v1/event_pb.ts";
 import { server } from "#gen/heddle/v1/policy_pb.ts";
 import { effect, on, participant, timer } from "#gen/heddle/v1/saga_pb.ts";
@@ -51,11 +51,16 @@ function sourcesOfService(files: readonly DescFile[]): ContractSources | undefin
   const services = files.flatMap((file) => file.services);
   const [main, ...others] = services
     .filter((service) => !reacts(service))
-    .toSorted((a, b) => Number(hasOption(b, server)) - Number(hasOption(a, server)));
-  if (!main || !hasOption(main, server)) return undefined;
+    .toSorted((a, b) => Number(hasPort(b)) - Number(hasPort(a)));
+  if (!main || !hasPort(main)) return undefined;
   const events = files.find((file) => file.messages.some((message) => hasOption(message, event)));
   const reactions = services.find(reacts);
   return { services: [main, ...others], ...(events && { events }), ...(reactions && { reactions }) };
+}
+
+/** A service without one is served beside others. */
+function hasPort(service: DescService): boolean {
+  return getOption(service, server).defaultPort !== 0;
 }
 
 /** A service of reactions is called by nobody: it plays a part, or its methods have causes of their own. */

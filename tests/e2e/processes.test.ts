@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { eventually, type TestDatabases, type TestNats, testDatabases, testNats } from "#mesh/testing";
+import { eventually, freePort, type TestDatabases, type TestNats, testDatabases, testNats } from "#mesh/testing";
 import { demoProduct, signIn } from "./customer.ts";
 import { type Http, httpClient } from "./http.ts";
 import { shopPorts } from "./ports.ts";
@@ -28,10 +28,13 @@ let databases: TestDatabases;
 let dataFolder: string;
 let environment: NodeJS.ProcessEnv;
 let http: Http;
+let metricsPort: number;
 
 function start(name: Name): void {
+  // One port is for one process.
+  const env = name === "order" ? { ...environment, HEDDLE_METRICS_PORT: String(metricsPort) } : environment;
   const child = spawn(process.execPath, [programs[name]], {
-    env: environment,
+    env,
     stdio: ["ignore", "inherit", "inherit"],
   });
   running.set(name, child);
@@ -54,6 +57,7 @@ beforeAll(async () => {
   [nats, databases] = [await testNats(), testDatabases()];
   dataFolder = await mkdtemp(join(tmpdir(), "heddle-processes-"));
   const ports = await shopPorts();
+  metricsPort = await freePort();
   const at = (port: string) => `127.0.0.1:${port}`;
   environment = {
     ...process.env,
@@ -95,6 +99,17 @@ it("confirms an order with every service in a process of its own", async () => {
   expect(await ada.settled(placed.body.id)).toMatchObject({ status: "ORDER_STATUS_CONFIRMED" });
   await ada.payment(placed.body.id, "PAYMENT_STATUS_CAPTURED");
   await ada.shipment(placed.body.id, "SHIPMENT_STATUS_CREATED");
+});
+
+it("tells what it has served and whom it has called", async () => {
+  const response = await fetch(`http://127.0.0.1:${metricsPort}/metrics`);
+  const text = await response.text();
+  const placed = 'grpc_server_handled_total{grpc_type="unary",grpc_service="shop.order.v1.OrderService",';
+  expect(text).toContain(`${placed}grpc_method="PlaceOrder",grpc_code="OK"} 1\n`);
+  expect(text).toMatch(
+    /grpc_client_call_duration_seconds_count\{.*grpc_target="shop.catalog",grpc_status="OK"\} [1-9]/,
+  );
+  expect(text).toContain('heddle_client_breaker_state{caller="shop.order",grpc_target="shop.catalog"} 0\n');
 });
 
 it("takes orders while everyone behind is gone, and confirms and sends them when they are back", async () => {

@@ -8,6 +8,7 @@ import { Refusal } from "#mesh/refusal";
 import { randomHex } from "#mesh/telemetry";
 import { packDetails, writeDetails } from "../error-details.ts";
 import { addHeaders } from "../metadata.ts";
+import { Overload } from "../overload.ts";
 import type { CallEnd } from "../server-call.ts";
 import type { Interceptor } from "../step.ts";
 
@@ -46,6 +47,7 @@ export function mapErrors(sources: ErrorSources): Interceptor {
 }
 
 function endOf(error: unknown, domain: string, reasons: ReadonlyMap<number, Reason>): CallEnd {
+  if (error instanceof Overload) return endOfOverload(error);
   if (error instanceof ConnectError) return endOfConnectError(error);
   const reason = error instanceof Refusal ? reasons.get(error.reason) : undefined;
   if (!(error instanceof Refusal) || !reason) return endOfFault(error);
@@ -56,7 +58,13 @@ function endOf(error: unknown, domain: string, reasons: ReadonlyMap<number, Reas
   return { code: reason.code, message, trailer };
 }
 
-function endOfConnectError(error: ConnectError): CallEnd {
+function endOfOverload({ answer, pushbackMs }: Overload): CallEnd {
+  const end = endOfConnectError(answer);
+  end.trailer.set("grpc-retry-pushback-ms", String(pushbackMs));
+  return end;
+}
+
+function endOfConnectError(error: ConnectError): CallEnd & { readonly trailer: Metadata } {
   const message = shorten(error.rawMessage);
   const trailer = addHeaders(new Metadata(), error.metadata);
   writeDetails(trailer, { code: error.code, message, details: packDetails(error) });

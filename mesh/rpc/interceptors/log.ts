@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { Code } from "@connectrpc/connect";
 import type { Caller } from "#mesh/identity";
-import type { CallRecord } from "../call-record.ts";
+import type { CallMeter, CallRecord } from "../call-record.ts";
 import type { CallEnd, ServerCall } from "../server-call.ts";
 import type { Interceptor } from "../step.ts";
 
@@ -9,12 +9,20 @@ import type { Interceptor } from "../step.ts";
 const SERVER_FAULTS: ReadonlySet<number> = new Set([Code.Unknown, Code.Internal, Code.DataLoss]);
 const WORTH_A_LOOK: ReadonlySet<number> = new Set([Code.DeadlineExceeded, Code.Unavailable, Code.ResourceExhausted]);
 
-/** Writes one line for each finished call, and tells `onCallEnd` about it. */
-export function logCalls(onCallEnd: ((record: CallRecord) => void) | undefined): Interceptor {
+/** Who is told of calls beside the log. */
+export interface CallListeners {
+  readonly onCallEnd: ((record: CallRecord) => void) | undefined;
+  readonly meter: CallMeter | undefined;
+}
+
+/** Writes one line for each finished call, and tells those who listen about it. */
+export function logCalls({ onCallEnd, meter }: CallListeners): Interceptor {
   return (next) => async (call) => {
+    meter?.started();
     await next(call);
     const end = call.end ?? { code: Code.Internal, message: "the call ended without a status" };
     const durationMs = performance.now() - call.startedAt;
+    meter?.ended(end.code, durationMs);
     writeLine(call, end, durationMs);
     onCallEnd?.({
       side: "server",

@@ -1,0 +1,3 @@
+export { createMetricsServer, type MetricsServerOptions } from "./metrics-server.ts";
+export { type ProcessMetrics, processMetrics } from "./process-metrics.ts";
+export type { Caller } from "./target-gauges.ts";
