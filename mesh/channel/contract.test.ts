@@ -19,6 +19,12 @@ const stormCodes: Readonly<Record<keyof typeof kinds, readonly number[]>> = {
   "grpc-js": [Status.OK, Status.CANCELLED, Status.UNAVAILABLE, Status.INTERNAL],
 };
 
+/**
+ * Waves of a hundred cancelled calls. Node's servers end a connection that resets more than about a thousand streams at
+ * once; grpc-js, seldom, then leaves some of its streams open for seconds.
+ */
+const stormWaves: Readonly<Record<keyof typeof kinds, number>> = { mesh: 30, "grpc-js": 6 };
+
 describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("over %s", (kind) => {
   function open(address: string): Channel & Disposable {
     const channel = kinds[kind](address);
@@ -74,7 +80,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("over %s", (kind) =>
     using server = await bytesServer();
     using channel = open(server.address);
     const outcomes: Promise<number>[] = [];
-    for (let wave = 0; wave < 30; wave++) {
+    for (let wave = 0; wave < stormWaves[kind]; wave++) {
       const calls = Array.from({ length: 100 }, (_, at) => {
         const path = [PATHS.unary, PATHS.hang, PATHS.endless, PATHS.bidi][at % 4] ?? PATHS.unary;
         const message = at % 4 === 3 ? {} : { message: Buffer.alloc(at * 10) };
