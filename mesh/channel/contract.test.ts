@@ -20,10 +20,10 @@ const stormCodes: Readonly<Record<keyof typeof kinds, readonly number[]>> = {
 };
 
 /**
- * Waves of a hundred cancelled calls. Node's servers end a connection that resets more than about a thousand streams at
- * once; grpc-js, seldom, then leaves some of its streams open for seconds.
+ * grpc-js 1.14.7 leaves streams open at the server that were cancelled while nobody read them; they go with their
+ * connection. The mesh's own channel must not.
  */
-const stormWaves: Readonly<Record<keyof typeof kinds, number>> = { mesh: 30, "grpc-js": 6 };
+const leavesStreams: Readonly<Record<keyof typeof kinds, boolean>> = { mesh: false, "grpc-js": true };
 
 describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("over %s", (kind) => {
   function open(address: string): Channel & Disposable {
@@ -76,11 +76,11 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("over %s", (kind) =>
     expect(server.counts.metadata).toBeUndefined();
   });
 
-  test("a storm of calls cancelled at any moment leaves nothing open at the server", async () => {
+  test("a storm of calls cancelled at any moment ends every call, and leaves no stream behind", async () => {
     using server = await bytesServer();
     using channel = open(server.address);
     const outcomes: Promise<number>[] = [];
-    for (let wave = 0; wave < stormWaves[kind]; wave++) {
+    for (let wave = 0; wave < 30; wave++) {
       const calls = Array.from({ length: 100 }, (_, at) => {
         const path = [PATHS.unary, PATHS.hang, PATHS.endless, PATHS.bidi][at % 4] ?? PATHS.unary;
         const message = at % 4 === 3 ? {} : { message: Buffer.alloc(at * 10) };
@@ -99,7 +99,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("over %s", (kind) =>
     }
     const codes = new Set(await Promise.all(outcomes));
     expect([...codes].filter((code) => !stormCodes[kind].includes(code))).toEqual([]);
-    await eventually(() => expect(server.counts.open).toBe(0));
+    if (!leavesStreams[kind]) await eventually(() => expect(server.counts.open).toBe(0));
     await eventually(async () => expect((await callOnce(channel, PATHS.unary)).status.code).toBe(Status.OK));
   });
 
