@@ -1,3 +1,4 @@
+import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
@@ -481,6 +482,32 @@ test("stopping lets a running request end and takes no new ones", async () => {
   go.resolve();
   expect((await running).status).toBe(200);
   await stopped;
+});
+
+test("stopping says so for a while before it takes no new requests", async () => {
+  await using library = await startLibrary({ config: { drainDelayMs: 3_000 } });
+  const { url } = library;
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const kept = () =>
+    new Promise((resolve, reject) => {
+      get(`${url}/healthz`, { agent }, (answer) => answer.resume().on("end", () => resolve(answer.statusCode))).on(
+        "error",
+        reject,
+      );
+    });
+  expect(await kept()).toBe(200);
+  const stopped = library.edge.stop();
+  const ready = await call(url, "GET /readyz");
+  expect([ready.status, ready.json()]).toMatchObject([503, { status: "stopping" }]);
+  const late = await call(url, "GET /v1/books/7");
+  expect([late.status, late.headers.connection]).toEqual([200, "close"]);
+  // A connection that was kept open is not closed under a request that may be on its way.
+  await call(url, "GET /healthz");
+  const [connection] = Object.values(agent.freeSockets).flat();
+  expect(connection?.readyState).toBe("open");
+  expect(await kept()).toBe(200);
+  await stopped;
+  await expect(call(url, "GET /healthz")).rejects.toThrow();
 });
 
 test("an error that nobody expected is logged, and the client gets only the request's id", async () => {

@@ -57,8 +57,9 @@ export function gateway(options: GatewayOptions): Program & { readonly url: stri
   const rest = createTranscoder({ ...shared, table, maxBodyBytes });
   const cors = createCors(config.corsOrigins);
   const dispatch = createListener({ rpc, rest, table, cors, upstreams, registry, log, stopping: () => http.stopping });
-  const { host, port, drainTimeoutMs } = config;
-  const http = createHttpPart({ host, port, drainTimeoutMs, portVariable: "GATEWAY_PORT", listener: dispatch });
+  const { host, port, drainDelayMs, drainTimeoutMs } = config;
+  const drain = { drainDelayMs, drainTimeoutMs };
+  const http = createHttpPart({ host, port, ...drain, portVariable: "GATEWAY_PORT", listener: dispatch });
   return {
     name: "gateway",
     log,

@@ -135,6 +135,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     self: { address: "", version: "", zone: "", weight: 1 },
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
+    drainDelayMs: 0,
     drainTimeoutMs: 1_000,
     addressOf: () => "127.0.0.1:1",
     serverOf: () => "test.library",

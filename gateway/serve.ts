@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Part, StartError } from "#mesh/process";
 
 /** An HTTP/1.1 server that stops gently. */
@@ -18,7 +19,9 @@ export interface ServeOptions {
   /** Name of the variable that sets the port, for the message when it is in use. */
   readonly portVariable: string;
   readonly listener: RequestListener;
-  /** How long requests may still run when stopping, in milliseconds. */
+  /** How long requests are still taken when stopping, in milliseconds: load balancers need a while to hear of it. */
+  readonly drainDelayMs: number;
+  /** How long requests may still run after that, in milliseconds. */
   readonly drainTimeoutMs: number;
 }
 
@@ -26,16 +29,20 @@ export interface ServeOptions {
 const headersTimeoutMs = 20_000;
 const requestTimeoutMs = 120_000;
 
-/** Creates the server. `stop` takes no new connections, lets running requests end, then cuts the rest. */
+/**
+ * Creates the server. `stop` goes on as before for the delay but for `stopping`, then takes no new connections, lets
+ * running requests end, and cuts the rest.
+ */
 export function createHttpPart(options: ServeOptions): HttpPart {
-  const { host, port, listener, drainTimeoutMs } = options;
+  const { host, port, listener, drainDelayMs, drainTimeoutMs } = options;
   let stopping = false;
+  let closing = false;
   const server = createServer({ headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs });
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     if (stopping) response.shouldKeepAlive = false;
     // A connection that was kept alive before the stop would hold it up until it times out.
     response.on("close", () => {
-      if (stopping) setImmediate(() => server.closeIdleConnections());
+      if (closing) setImmediate(() => server.closeIdleConnections());
     });
     listener(request, response);
   };
@@ -52,6 +59,7 @@ export function createHttpPart(options: ServeOptions): HttpPart {
     },
     async start() {
       stopping = false;
+      closing = false;
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       server.once("error", (error) => reject(startFault(error, options)));
       server.listen(port, host, resolve);
@@ -60,6 +68,8 @@ export function createHttpPart(options: ServeOptions): HttpPart {
     async stop() {
       stopping = true;
       if (!server.listening) return;
+      if (drainDelayMs > 0) await sleep(drainDelayMs);
+      closing = true;
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
       server.close(() => resolve());

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /** One running process of a service, as those who call it see it. */
 export interface Instance {
-  /** Tells it from all others, also from its predecessor at the same address. */
+  /** Tells it from all others, also from its predecessor at the same address, whose id is less. */
   readonly id: string;
   /** Such as "shop.order". */
   readonly service: string;

@@ -98,6 +98,36 @@ describe("the registry", () => {
     await eventually(() => expect(watching.set?.map(({ address }) => address)).toEqual(["127.0.0.1:2"]));
   });
 
+  it("knows one instance at an address: the one that started last", async () => {
+    const entries = await bucket();
+    const watching = latest(await start(createRegistry(entries, log, { lifeMs: 60_000 })));
+    const at = (id: string) => Buffer.from(JSON.stringify({ ...order, id, state: "serving" }));
+    const ids = () => watching.set?.map(({ id }) => id);
+    await entries.put("shop.order.1", at("1"));
+    await eventually(() => expect(ids()).toEqual(["1"]));
+    await entries.put("shop.order.2", at("2"));
+    await eventually(() => expect(ids()).toEqual(["2"]));
+    // What its predecessor said last may be heard late.
+    await entries.put("shop.order.1", Buffer.from(JSON.stringify({ ...order, id: "1", state: "draining" })));
+    await entries.put(
+      "shop.order.3",
+      Buffer.from(JSON.stringify({ ...order, id: "3", state: "serving", address: "127.0.0.1:2" })),
+    );
+    await eventually(() => expect(ids()).toEqual(["2", "3"]));
+    expect(watching.smallest).toBe(1);
+  });
+
+  it("forgets nobody because this process itself was frozen, and heard nobody meanwhile", async () => {
+    const watching = latest(await registry());
+    await register(order);
+    await eventually(() => expect(watching.set).toHaveLength(1));
+    // As SIGSTOP does, or a debugger: when it goes on, its timers come before what has arrived meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * times.lifeMs);
+    await register({ ...order, address: "127.0.0.1:2" });
+    await eventually(() => expect(watching.set).toHaveLength(2));
+    expect(watching.smallest).toBe(1);
+  });
+
   it("keeps everybody while the broker is away, though nobody can be heard, and those who come back", async () => {
     const found = await registry();
     const watching = latest(found);

@@ -46,8 +46,9 @@ export function registryBucket(replicas: number): BucketSpec {
 /**
  * Follows the registry in a bucket, whose keys are <service>.<instance id>.
  *
- * An instance is gone when it has signed off, or when it was not heard of for `lifeMs` while changes could be heard.
- * As long as they cannot, because the broker is away, nobody is taken out: what was known last is the best there is.
+ * An instance is gone when it has signed off, when another has started at its address, or when it was not heard of for
+ * `lifeMs` while changes could be heard. As long as they cannot, because the broker is away or this process stood still,
+ * nobody is taken out: what was known last is the best there is.
  */
 export function createRegistry(bucket: Bucket, log: Logger, times: RegistryTimes = {}): Registry {
   const { lifeMs } = registryTimes(times);
@@ -57,6 +58,7 @@ export function createRegistry(bucket: Bucket, log: Logger, times: RegistryTimes
   let following = false;
   let end: (() => void) | undefined;
   let expiry: NodeJS.Timeout | undefined;
+  let checkedAt = 0;
 
   function changed(services: ReadonlySet<string>): void {
     for (const { service, publish } of watches) if (services.has(service)) publish(of(service));
@@ -75,6 +77,10 @@ export function createRegistry(bucket: Bucket, log: Logger, times: RegistryTimes
       log.warn({ key, error: String(error) }, "the registry holds an entry that is no instance");
       return;
     }
+    const others = [...known].filter(([other, { instance: one }]) => other !== key && atSameAddress(one, instance));
+    if (others.some(([, { instance: one }]) => one.id > instance.id)) return;
+    // In one change: whoever calls must not see the address leave and come back.
+    for (const [other] of others) known.delete(other);
     const before = known.get(key)?.instance;
     known.set(key, { instance, heardAt: performance.now() });
     if (!same(before, instance)) changed(new Set([instance.service]));
@@ -92,9 +98,18 @@ export function createRegistry(bucket: Bucket, log: Logger, times: RegistryTimes
     if (services.size > 0) changed(services);
   }
 
+  /** Nobody could be heard until now: everybody gets a whole life to say so again. */
+  function hearAnew(): void {
+    for (const entry of known.values()) entry.heardAt = performance.now();
+  }
+
   function expire(): void {
+    const now = performance.now();
+    // Timers come before what has arrived while the process stood still: stopped, suspended, or in one long loop.
+    if (now - checkedAt > lifeMs / 2) hearAnew();
+    checkedAt = now;
     if (!following) return;
-    const limit = performance.now() - lifeMs;
+    const limit = now - lifeMs;
     const late = [...known].filter(([, { heardAt }]) => heardAt < limit).map(([key]) => key);
     gone(late, "an instance was not heard of for too long");
   }
@@ -120,6 +135,7 @@ export function createRegistry(bucket: Bucket, log: Logger, times: RegistryTimes
       return () => watches.delete(watch);
     },
     async start() {
+      checkedAt = performance.now();
       expiry = setInterval(expire, lifeMs / 4).unref();
       end = bucket.follow({
         onEntry(key, value) {
@@ -128,8 +144,7 @@ export function createRegistry(bucket: Bucket, log: Logger, times: RegistryTimes
         },
         onFollowing() {
           following = true;
-          // Nobody could be heard until now: everybody gets a whole life to say so again.
-          for (const entry of known.values()) entry.heardAt = performance.now();
+          hearAnew();
         },
         onLost() {
           following = false;
@@ -141,6 +156,11 @@ export function createRegistry(bucket: Bucket, log: Logger, times: RegistryTimes
       end?.();
     },
   };
+}
+
+/** Whether one of the two is the other's predecessor: ids grow with time (UUIDv7). */
+function atSameAddress(a: Instance, b: Instance): boolean {
+  return a.service === b.service && a.address === b.address;
 }
 
 /** Load alone is news, too: balancing goes by it. */

@@ -5,7 +5,7 @@ import type { CallEnd } from "./call-end.ts";
 import type { CallRecord } from "./call-record.ts";
 import { endpointVerdict } from "./code-class.ts";
 import type { AttemptKind } from "./explanation.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Failure, Outcome } from "./outcome.ts";
 import { over } from "./over.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -44,6 +44,15 @@ export function pickEndpoint<T>(
   const version = request.route?.version;
   const picked = world.pick({ ...wish, version });
   return picked || version === undefined || distinct ? picked : world.pick(wish);
+}
+
+/**
+ * Chooses where a request goes on that no server has looked at (a transparent retry, gRFC A6): anywhere the first time,
+ * and to each endpoint not tried yet as long as it has not left. Undefined when it has had that.
+ */
+export function pickTransparent<T>(call: RunningCall<T>, { progress }: Failure, used: boolean): Picked | undefined {
+  if (progress === "unsent") return pickEndpoint(call, used);
+  return progress === "not_processed" && !used ? pickEndpoint(call, false) : undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { Picked } from "#mesh/balance";
 import type { HedgePolicy } from "#mesh/contract";
-import { makeAttempt, pickEndpoint, type RunningCall } from "./attempts.ts";
+import { makeAttempt, pickEndpoint, pickTransparent, type RunningCall } from "./attempts.ts";
 import type { AttemptKind } from "./explanation.ts";
 import { hedgeDelayMs } from "./hedge.ts";
 import type { Failure, Outcome } from "./outcome.ts";
@@ -151,12 +151,11 @@ function startNext<T>(race: Race<T>): boolean {
 function mayGoOn<T>(race: Race<T>, failure: Failure): boolean {
   const { call, running } = race;
   if (failure.progress === "committed") return fatal(race, "committed");
-  if (failure.progress === "not_processed" && !race.transparentUsed) {
+  const picked = pickTransparent(call, failure, race.transparentUsed);
+  if (picked) {
     race.transparentUsed = true;
-    const picked = pickEndpoint(call, false);
-    if (picked) begin(race, "transparent", picked);
-    else close(race, "no_endpoint");
-    return picked !== undefined || running.size > 0;
+    begin(race, "transparent", picked);
+    return true;
   }
   if (failure.code !== Code.UNAVAILABLE) return fatal(race, "not_retryable");
   const { pushbackMs } = failure;

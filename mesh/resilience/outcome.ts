@@ -2,11 +2,13 @@ import type { Code } from "#gen/google/rpc/code_pb.ts";
 
 /** How far the request of a failed attempt came. */
 export type Progress =
-  /** It never left, or the server said that it did not look at it (REFUSED_STREAM, a GOAWAY before its stream). */
+  /** It never left: no connection could be had. */
+  | "unsent"
+  /** The server said that it did not look at it (REFUSED_STREAM, a GOAWAY before its stream). */
   | "not_processed"
   /** It may have had its effect. */
   | "maybe_processed"
-  /** Headers of an answer came: the caller has seen something, so nothing is tried again (gRFC A6). */
+  /** The server has answered: nothing is tried again (gRFC A6). */
   | "committed";
 
 /** How an attempt ended. */

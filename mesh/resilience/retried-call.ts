@@ -1,5 +1,6 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
-import { makeAttempt, pickEndpoint, type RunningCall } from "./attempts.ts";
+import type { Picked } from "#mesh/balance";
+import { makeAttempt, pickEndpoint, pickTransparent, type RunningCall } from "./attempts.ts";
 import type { AttemptKind } from "./explanation.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 import { decideRetry } from "./retry.ts";
@@ -17,8 +18,9 @@ export async function runRetried<T>(call: RunningCall<T>): Promise<Outcome<T>> {
   let kind: AttemptKind = "first";
   let attempts = 0;
   let transparentUsed = false;
+  let chosen: Picked | undefined;
   for (let number = 1; ; number++) {
-    const picked = pickEndpoint(call, false);
+    const picked = chosen ?? pickEndpoint(call, false);
     if (!picked) {
       record.stop("no_endpoint");
       return noEndpoint(request.target);
@@ -30,17 +32,19 @@ export async function runRetried<T>(call: RunningCall<T>): Promise<Outcome<T>> {
     if (outcome.ok || ended(call)) return outcome;
     if (kind !== "transparent") attempts += 1;
     const now = world.now();
+    chosen = pickTransparent(call, outcome, transparentUsed);
     const decision = decideRetry({
       policy: policy.retry,
       failure: outcome,
       attempts,
-      transparentUsed,
+      transparentUsed: chosen === undefined,
       remainingMs: request.deadline - now,
       now,
       random: world.random,
       budget: guards.budget,
     });
     if (!decision.again) {
+      chosen?.done();
       record.stop(decision.reason);
       return outcome;
     }

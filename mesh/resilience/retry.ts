@@ -27,7 +27,7 @@ export interface RetryState {
   readonly failure: Failure;
   /** Attempts made that count: transparent ones do not. */
   readonly attempts: number;
-  /** Whether the call has had its transparent retry. */
+  /** Whether the call has had its transparent retries. */
   readonly transparentUsed: boolean;
   /** Until the call's deadline. */
   readonly remainingMs: number;
@@ -39,11 +39,13 @@ export interface RetryState {
 
 /**
  * Decides whether a failed call is tried again, and withdraws from the budget when it is. A request that no server has
- * looked at is tried again once whatever the policy, at once and outside the budget (a transparent retry, gRFC A6).
+ * looked at is tried again whatever the policy, at once and outside the budget (a transparent retry, gRFC A6): once, or at
+ * every endpoint where it never left.
  */
 export function decideRetry(state: RetryState): RetryDecision {
   const { failure, policy, budget, attempts, remainingMs } = state;
-  if (failure.progress === "not_processed" && !state.transparentUsed && remainingMs > 0) {
+  const unseen = failure.progress === "unsent" || failure.progress === "not_processed";
+  if (unseen && !state.transparentUsed && remainingMs > 0) {
     return { again: true, delayMs: 0, transparent: true };
   }
   const reason = refusal(policy, failure, attempts);

@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { Outcome } from "./outcome.ts";
-import { breakerPolicy, callPolicy, ejectionPolicy, retryPolicy } from "./policies.fixture.ts";
+import {
+  breakerPolicy,
+  budgetPolicy,
+  callPolicy,
+  ejectionPolicy,
+  hedgePolicy,
+  retryPolicy,
+} from "./policies.fixture.ts";
 import { nothingLeft, scriptedWorld } from "./scripted-world.fixture.ts";
 
 const no = { afterMs: 10, code: Code.UNAVAILABLE };
@@ -52,6 +59,18 @@ describe("retries", () => {
     const { explanation } = await world.call();
     expect(explanation.attempts.map(({ kind }) => kind)).toEqual(["first", "transparent"]);
     expect(explanation.stopped).toBe("no_policy");
+  });
+
+  it("are made at every endpoint for a request that has not left, even without a policy", async () => {
+    const unsent = { ...no, progress: "unsent" } as const;
+    const world = scriptedWorld(callPolicy(), { a: [unsent], b: [unsent], c: [unsent], d: [unsent] });
+    const { explanation } = await world.call();
+    expect(explanation.attempts.map(({ kind }) => kind)).toEqual(["first", ...Array(3).fill("transparent")]);
+    expect(new Set(explanation.attempts.map(({ endpoint }) => endpoint.id)).size).toBe(4);
+    const hedged = scriptedWorld(callPolicy({ hedge: hedgePolicy, budget: budgetPolicy }), {
+      ...{ a: [unsent], b: [unsent], c: [unsent], d: [yes] },
+    });
+    expect((await hedged.call()).outcome.ok).toBe(true);
   });
 
   it("stop when the budget is empty, for all calls of the target together", async () => {

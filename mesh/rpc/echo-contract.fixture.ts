@@ -87,6 +87,7 @@ const json: JsonObject = {
         safeMethod("Sticky", { balance: { algorithm: "BALANCE_ALGORITHM_RING_HASH", affinity: "text" } }),
         safeMethod("Cached", { fallback: { cached: "60s" } }),
         safeMethod("Hedged", { hedge: { minSamples: 10, minDelay: "0.001s" } }),
+        safeMethod("Impatient", { retry: { attemptTimeout: "0.5s" } }),
         method("AdminOrOrder", { roles: ["admin", "support"], services: ["shop.order"] }),
       ],
     },
@@ -114,7 +115,7 @@ const file = build();
 
 /**
  * A service with every kind of call and every kind of access. Quick may take 100 ms; the methods that follow orderOnly
- * are balanced, hedged or answered by the caller's side in different ways.
+ * are balanced, hedged, tried again or answered by the caller's side in different ways.
  */
 export const EchoService = file.services[0] as GenService<{
   unary: Method<"unary">;
@@ -129,6 +130,7 @@ export const EchoService = file.services[0] as GenService<{
   sticky: Method<"unary">;
   cached: Method<"unary">;
   hedged: Method<"unary">;
+  impatient: Method<"unary">;
   adminOrOrder: Method<"unary">;
 }>;
 

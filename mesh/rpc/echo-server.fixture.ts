@@ -21,7 +21,8 @@ export const plainTokens: AccessTokenVerifier = {
 
 type EchoHandlers = RpcHandlers<typeof EchoService>;
 
-const handlers: EchoHandlers = {
+/** What the echo service does where a test wants nothing else. */
+export const echoHandlers: EchoHandlers = {
   unary: async ({ text, data }) => ({ text, data }),
   async *serverStream({ text, count }) {
     for (let i = 0; i < count; i++) yield { text: `${text}${i}` };
@@ -42,6 +43,7 @@ const handlers: EchoHandlers = {
   sticky: async ({ text }) => ({ text }),
   cached: async ({ text }) => ({ text }),
   hedged: async ({ text }) => ({ text }),
+  impatient: async ({ text }) => ({ text }),
   adminOrOrder: async () => ({ text: "either" }),
 };
 
@@ -53,7 +55,7 @@ export async function echoServer(own: Partial<EchoHandlers> = {}, options: Parti
     host: "127.0.0.1",
     port: 0,
     contract: readContract({ services: [EchoService], ...(EchoErrorReason ? { reasons: EchoErrorReason } : {}) }),
-    services: [implement(EchoService, { ...handlers, ...own })],
+    services: [implement(EchoService, { ...echoHandlers, ...own })],
     tokens: plainTokens,
     identity: secretIdentity("test.echo", SECRET),
     log: createLogger({ name: "test", level: "debug", destination: { write: (line) => lines.push(JSON.parse(line)) } }),

@@ -7,6 +7,7 @@ import { bareInstance, type Instance } from "#mesh/discovery";
 import type { CallExplanation } from "#mesh/resilience";
 import { freePort } from "#mesh/testing";
 import { parseSplit, parseTrafficRules, withSplit } from "#mesh/traffic";
+import { GOOD, rawServer } from "../channel/raw-server.fixture.ts";
 import { EchoService } from "./echo-contract.fixture.ts";
 import { echoServer } from "./echo-server.fixture.ts";
 import { createTargetTransport, type TargetTransportOptions } from "./mesh-transport.ts";
@@ -101,6 +102,29 @@ test("a call finds the endpoint that is well, and is not tried again where it ma
   );
   expect(codes.filter((code) => code === Code.Internal).length).toBe(entered);
   expect(entered).toBeGreaterThan(0);
+});
+
+test("a call that could not be sent goes on to the one endpoint of many that is there, whatever it does", async () => {
+  await using well = await named("well");
+  const gone = await Promise.all(
+    Array.from({ length: 4 }, async () => at({ address: `127.0.0.1:${await freePort()}` })),
+  );
+  using echo = clientOf([...gone, at(well)]);
+  expect(new Set(await answers(20, () => echo.client.unary({})))).toEqual(new Set(["well"]));
+});
+
+test("an answer that breaks off after its header is asked for again where that is safe", async () => {
+  await using well = await named("well");
+  using cut = await rawServer({
+    onStream(stream) {
+      stream.respond(GOOD);
+      // The header has arrived when the ping is answered.
+      stream.session?.ping(() => stream.session?.destroy());
+    },
+  });
+  using echo = clientOf([at(cut), at(well)]);
+  expect(new Set(await answers(4, () => echo.client.inTurn({})))).toEqual(new Set(["well"]));
+  expect(echo.explained.some(({ attempts }) => attempts.length > 1)).toBe(true);
 });
 
 test("instances that leave finish their calls, and get no more; those that stay keep their connection", async () => {

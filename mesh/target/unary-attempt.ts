@@ -1,6 +1,6 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { CallStatus, Channel, ReceivedMetadata } from "#mesh/channel";
-import { type AttemptInfo, type Outcome, parsePushback } from "#mesh/resilience";
+import { type AttemptInfo, type Outcome, type Progress, parsePushback } from "#mesh/resilience";
 import type { MeshCallRequest, UnaryAnswer } from "./mesh-call.ts";
 
 /** Makes one attempt of a unary call on one channel. */
@@ -48,10 +48,19 @@ function outcomeOf(
     ok: false,
     code: isCode(error.code) ? error.code : Code.UNKNOWN,
     message: error.message,
-    progress: error.unprocessed ? "not_processed" : header ? "committed" : "maybe_processed",
+    progress: progressOf(error, header),
     pushbackMs: parsePushback(firstOf(trailer["grpc-retry-pushback-ms"])),
     error,
   };
+}
+
+/**
+ * A call is committed by an answer that came to its end. One that broke off after its header is not, though gRFC A6 has it
+ * so: there the caller has seen the header by then, here it gets header and message together at the end.
+ */
+function progressOf({ unprocessed, trailer }: CallStatus, header: ReceivedMetadata | undefined): Progress {
+  if (unprocessed) return unprocessed === "unsent" ? "unsent" : "not_processed";
+  return header && trailer["grpc-status"] !== undefined ? "committed" : "maybe_processed";
 }
 
 const NO_RESPONSE: CallStatus = { code: Code.UNIMPLEMENTED, message: "the server sent no response", trailer: {} };

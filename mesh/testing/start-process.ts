@@ -20,6 +20,8 @@ export interface ProcessOptions {
 export interface RunningProcess extends AsyncDisposable {
   /** What it wrote so far. */
   output(): string;
+  /** Sends a signal and waits for nothing. */
+  signal(signal: NodeJS.Signals): void;
   /** Sends a signal, waits for the end and returns the exit code; null when the signal ended it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -47,5 +49,6 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
     // From here on the process may end.
     early.catch(() => {});
   }
-  return { output: () => output, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+  const signal = (which: NodeJS.Signals) => void child.kill(which);
+  return { output: () => output, signal, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
 }
