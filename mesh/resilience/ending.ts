@@ -7,8 +7,8 @@ export interface EndSignal {
 
 /**
  * Something that ends once, and tells its listeners in the order in which they came. An AbortController does the same, but
- * makes an event for each end and keeps every signal with a listener in a list for the garbage collector: several of them
- * for each call were a quarter of its cost.
+ * makes an event for each end and keeps every signal with a listener in a list for the garbage collector, which several of
+ * them for each call make long.
  */
 export class Ending implements EndSignal {
   #aborted = false;
