@@ -1,92 +1,93 @@
 /**
- * A client of the benchmark, in a process of its own: `client.ts <kind> <address> <authorization> <secret>`. For each
- * message from the parent it keeps calls in flight for a while, then answers with what came of it.
+ * A client of the benchmark, in a process of its own. Says when it is ready; then for each message from the parent it
+ * calls for a while, and answers with what came of it.
  */
 import { performance } from "node:perf_hooks";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { createClient } from "@connectrpc/connect";
-import { credentials, Client as GrpcClient, Metadata } from "@grpc/grpc-js";
-import { GetOrderRequestSchema, GetOrderResponseSchema, OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
-import { secretIdentity } from "#mesh/identity";
-import { type ChannelKind, createMeshTransport } from "#mesh/rpc";
-import { runInScope, type Scope } from "#mesh/scope";
-import { childTrace, formatTraceparent, newTrace } from "#mesh/telemetry";
+import { percentile } from "../checkout/percentile.ts";
+import { createCalls } from "./calls.ts";
+import { response } from "./contract.ts";
+import { type ClientSettings, readSettings } from "./settings.ts";
 
-/** What a client is to do. */
-export interface ClientLoad {
-  readonly inFlight: number;
-  readonly durationMs: number;
-}
+/** What a client is to do: keep calls in flight, or begin so many a second whatever becomes of those before. */
+export type ClientLoad = { readonly durationMs: number } & (
+  | { readonly inFlight: number }
+  | { readonly callsPerSecond: number }
+);
 
 /** What came of it. */
 export interface ClientResult {
   readonly calls: number;
+  readonly failed: number;
   readonly durationMs: number;
   /** Processor time that the client used, in microseconds. */
   readonly cpuMicros: number;
+  /** Of single calls, in milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
 }
 
-const DEADLINE_MS = 5_000;
-const [, , kind = "", address = "", authorization = "", secret = ""] = process.argv;
-const identity = secretIdentity("shop.cart", secret);
-const id = "0199c1a2-7c1e-7f00-8000-000000000001";
-const call = kind === "bare" ? bareCalls() : meshCalls(kind === "grpc-js" ? "grpc-js" : "mesh");
+const call = await createCalls(readSettings<ClientSettings>());
+expectOrder(await call());
+const latencies: number[] = [];
+let failed = 0;
 
 process.on("disconnect", () => process.exit());
 process.on("message", async (load: ClientLoad) => {
   process.send?.(await run(load));
 });
+process.send?.("ready");
 
-async function run({ inFlight, durationMs }: ClientLoad): Promise<ClientResult> {
+async function run(load: ClientLoad): Promise<ClientResult> {
+  latencies.length = 0;
+  failed = 0;
   const startedAt = performance.now();
   const before = process.cpuUsage();
-  let calls = 0;
+  await ("inFlight" in load ? closedLoop(load, startedAt) : openLoop(load, startedAt));
+  const { user, system } = process.cpuUsage(before);
+  return {
+    calls: latencies.length,
+    failed,
+    durationMs: performance.now() - startedAt,
+    cpuMicros: user + system,
+    p50: percentile(latencies, 50),
+    p99: percentile(latencies, 99),
+  };
+}
+
+async function closedLoop({ inFlight, durationMs }: Extract<ClientLoad, { inFlight: number }>, startedAt: number) {
   const again = async () => {
-    while (performance.now() - startedAt < durationMs) {
-      await call();
-      calls++;
-    }
+    while (performance.now() - startedAt < durationMs) await timed();
   };
   await Promise.all(Array.from({ length: inFlight }, again));
-  const { user, system } = process.cpuUsage(before);
-  return { calls, durationMs: performance.now() - startedAt, cpuMicros: user + system };
 }
 
-/** As a service calls its neighbour: in the scope of a call that it serves, in its user's name. */
-function meshCalls(channel: ChannelKind): () => Promise<unknown> {
-  const client = createClient(OrderService, createMeshTransport({ address, identity, channel }));
-  return () => {
-    const scope: Scope = {
-      signal: new AbortController().signal,
-      deadline: Date.now() + DEADLINE_MS,
-      trace: newTrace(),
-      authorization,
-      requestId: "0123456789abcdef0123456789abcdef",
-    };
-    return runInScope(scope, () => client.getOrder({ id }));
-  };
+/** A timer that is late makes up for it, so that the rate holds. */
+async function openLoop(
+  { callsPerSecond, durationMs }: Extract<ClientLoad, { callsPerSecond: number }>,
+  startedAt: number,
+): Promise<void> {
+  const begun: Promise<void>[] = [];
+  for (let elapsedMs = 0; elapsedMs < durationMs; elapsedMs = performance.now() - startedAt) {
+    while (begun.length < (elapsedMs / 1000) * callsPerSecond) begun.push(timed());
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.all(begun);
 }
 
-/** What one writes with grpc-js alone to send the same. */
-function bareCalls(): () => Promise<unknown> {
-  const client = new GrpcClient(address, credentials.createInsecure(), { "grpc.enable_channelz": 0 });
-  const path = `/${OrderService.typeName}/GetOrder`;
-  const write = (message: { id: string }) => {
-    const bytes = toBinary(GetOrderRequestSchema, create(GetOrderRequestSchema, message));
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  };
-  const read = (bytes: Buffer) => fromBinary(GetOrderResponseSchema, bytes);
-  return async () => {
-    const metadata = new Metadata();
-    metadata.set("authorization", authorization);
-    metadata.set("heddle-service", await identity.header());
-    metadata.set("traceparent", formatTraceparent(childTrace(newTrace())));
-    metadata.set("x-request-id", "0123456789abcdef0123456789abcdef");
-    return new Promise((resolve, reject) => {
-      const deadline = Date.now() + DEADLINE_MS;
-      client.makeUnaryRequest(path, write, read, { id }, metadata, { deadline }, (error, answer) =>
-        error ? reject(error) : resolve(answer),
-      );
-    });
-  };
+async function timed(): Promise<void> {
+  const startedAt = performance.now();
+  try {
+    await call();
+  } catch {
+    // Counted: whether failures are allowed is the measurement's affair.
+    failed++;
+  }
+  latencies.push(performance.now() - startedAt);
+}
+
+/** The answer is looked at once; a client that cannot call ends there, with the reason. */
+function expectOrder(answer: unknown): void {
+  const wanted = response.order?.items.map(({ name }) => name).join();
+  const { order } = answer as Partial<typeof response>;
+  if (order?.items.map(({ name }) => name).join() !== wanted) throw new Error("the answer is not the order");
 }

@@ -10,7 +10,7 @@ import {
 } from "#gen/shop/order/v1/order_service_pb.ts";
 import { readContract } from "#mesh/contract";
 
-/** The contract that both servers of the benchmark serve. */
+/** The contract that the mesh servers of the benchmark serve. */
 export const orderContract = () =>
   readContract({
     services: [OrderService],
@@ -44,3 +44,11 @@ export const response = create(GetOrderResponseSchema, {
     updateTime: { seconds: 1_760_000_001n },
   },
 });
+
+/** The same answer as servers write it that do not know the generated code: 64-bit numbers are strings. */
+export const plainResponse: unknown = JSON.parse(
+  JSON.stringify(response, (name, value) => {
+    if (name === "$typeName") return undefined;
+    return typeof value === "bigint" ? String(value) : value;
+  }),
+);

@@ -1,52 +1,31 @@
 /**
- * A server of the benchmark, in a process of its own: `server.ts mesh <public key>` or `server.ts bare`. Sends its
- * address to the parent, and to each "cpu" the processor time that it has used so far, in microseconds.
+ * A server of the benchmark, in a process of its own. Sends its address to the parent, and to each "cpu" the processor
+ * time that it has used so far, in microseconds.
  */
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
 import { Server, ServerCredentials, type sendUnaryData } from "@grpc/grpc-js";
 import { GetOrderRequestSchema, GetOrderResponseSchema, OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
-import { accessTokenVerifier, secretIdentity } from "#mesh/identity";
-import { createRpcServer, implement } from "#mesh/rpc";
-import { createLogger } from "#mesh/telemetry";
-import { orderContract, response } from "./contract.ts";
+import { response } from "./contract.ts";
+import { startMeshServer } from "./mesh-server.ts";
+import { startMoleculer } from "./peers/moleculer.ts";
+import { startNest } from "./peers/nest.ts";
+import { readSettings, type ServerKind, type ServerSettings } from "./settings.ts";
 
-const [, , kind, publicKey = "{}", secret = ""] = process.argv;
-const address = kind === "mesh" ? await startMesh() : await startBare();
+const settings = readSettings<ServerSettings>();
+const starts: Record<ServerKind, () => Promise<string>> = {
+  mesh: async () => (await startMeshServer(settings)).address,
+  bare: startBare,
+  nest: () => startNest(settings.peers),
+  moleculer: () => startMoleculer(settings.peers),
+};
+const address = await starts[settings.kind]();
+process.on("disconnect", () => process.exit());
 process.on("message", (message) => {
   if (message !== "cpu") return;
   const { user, system } = process.cpuUsage();
   process.send?.({ cpu: user + system });
 });
 process.send?.({ address });
-
-/** All interceptors on, each call logged as one line of JSON on stdout. */
-async function startMesh(): Promise<string> {
-  const unused = () => Promise.reject(new ConnectError("not part of the benchmark", Code.Unimplemented));
-  const keys = { keys: [JSON.parse(publicKey)] };
-  const calls = { ended: 0 };
-  const server = createRpcServer({
-    host: "127.0.0.1",
-    port: 0,
-    contract: orderContract(),
-    services: [
-      implement(OrderService, {
-        getOrder: async () => response,
-        placeOrder: unused,
-        listOrders: unused,
-        cancelOrder: unused,
-      }),
-    ],
-    tokens: accessTokenVerifier({ keys: () => Promise.resolve(keys) }),
-    identity: secretIdentity("shop.order", secret),
-    log: createLogger({ name: "shop.order" }),
-    onCallEnd: () => {
-      calls.ended++;
-    },
-  });
-  await server.start();
-  return server.address;
-}
 
 /** What one writes with grpc-js alone: messages in and out, and the handler. */
 async function startBare(): Promise<string> {

@@ -4,9 +4,9 @@ import type { CallContext } from "./call.ts";
 import type { CallEnd } from "./call-end.ts";
 import type { CallRecord } from "./call-record.ts";
 import { endpointVerdict } from "./code-class.ts";
+import { Ending, type EndSignal } from "./ending.ts";
 import type { AttemptKind } from "./explanation.ts";
 import type { Failure, Outcome } from "./outcome.ts";
-import { over } from "./over.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 /** One call while its attempts are made. */
@@ -26,7 +26,7 @@ export interface NextAttempt {
 /** How long the attempts of a call may take, and what cuts one short. */
 interface Limits {
   /** Aborts when the attempt is to end: the call's signal, or one that follows it. */
-  readonly signal: AbortSignal;
+  readonly signal: EndSignal;
   readonly timeoutMs: number;
 }
 
@@ -110,7 +110,7 @@ async function limited<T>(
   { signal, timeoutMs, deadline }: Limits & { deadline: number },
 ): Promise<Outcome<T> | undefined> {
   const info = { number, kind, deadline };
-  const attempt = async (ownSignal: AbortSignal): Promise<Outcome<T>> => {
+  const attempt = async (ownSignal: EndSignal): Promise<Outcome<T>> => {
     try {
       return await world.attempt(picked.endpoint, info, ownSignal);
     } catch (error) {
@@ -120,22 +120,22 @@ async function limited<T>(
   };
   if (!Number.isFinite(timeoutMs)) return untilAborted(attempt(signal), signal);
 
-  const own = new AbortController();
-  const timer = new AbortController();
-  const follow = () => own.abort(signal.reason);
-  signal.addEventListener("abort", follow, { once: true });
-  const timedOut = world.sleep(timeoutMs, timer.signal).then((): Outcome<T> | undefined => {
-    if (timer.signal.aborted) return undefined;
-    own.abort(over);
+  const own = new Ending();
+  const timer = new Ending();
+  const follow = () => own.abort();
+  signal.addEventListener("abort", follow);
+  const timedOut = world.sleep(timeoutMs, timer).then((): Outcome<T> | undefined => {
+    if (timer.aborted) return undefined;
+    own.abort();
     const message = `the attempt took longer than ${timeoutMs} ms`;
     return { ok: false, code: Code.DEADLINE_EXCEEDED, message, progress: "maybe_processed" };
   });
   try {
-    const outcome = await untilAborted(attempt(own.signal), own.signal);
+    const outcome = await untilAborted(attempt(own), own);
     if (outcome || signal.aborted) return outcome;
     return await timedOut;
   } finally {
-    timer.abort(over);
+    timer.abort();
     signal.removeEventListener("abort", follow);
   }
 }

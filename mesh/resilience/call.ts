@@ -3,6 +3,7 @@ import type { CallPolicy } from "#mesh/contract";
 import type { Breaker } from "./breaker.ts";
 import type { Bulkhead } from "./bulkhead.ts";
 import type { Ejection } from "./ejection.ts";
+import type { EndSignal } from "./ending.ts";
 import type { AttemptKind, RouteExplanation } from "./explanation.ts";
 import type { LastAnswers } from "./last-answers.ts";
 import type { LatencyTracker } from "./latency.ts";
@@ -18,7 +19,7 @@ export interface CallRequest<T> {
   /** When the call must have ended, in milliseconds of `now`; Infinity for never. */
   readonly deadline: number;
   /** Ends the call for the caller. */
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: EndSignal | undefined;
   /** Value that keeps to one endpoint. */
   readonly key?: string | undefined;
   /** Where the rules of traffic send it. A version without endpoints is replaced by any. */
@@ -72,11 +73,11 @@ export interface CallWorld<T> {
   /** Draws evenly from 0 to under 1. */
   random(): number;
   /** Resolves after so long, or at once when the signal aborts, and then leaves no timer behind. Never rejects. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  sleep(ms: number, signal: EndSignal): Promise<void>;
   /** Chooses an endpoint; undefined when there is none. */
   pick(request: PickRequest): Picked | undefined;
   /** Makes one attempt, and ends it when the signal aborts. */
-  attempt(endpoint: Picked["endpoint"], info: AttemptInfo, signal: AbortSignal): Promise<Outcome<T>>;
+  attempt(endpoint: Picked["endpoint"], info: AttemptInfo, signal: EndSignal): Promise<Outcome<T>>;
 }
 
 /** All that belongs to a call. */

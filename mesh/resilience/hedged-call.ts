@@ -2,16 +2,16 @@ import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { Picked } from "#mesh/balance";
 import type { HedgePolicy } from "#mesh/contract";
 import { makeAttempt, pickEndpoint, pickTransparent, type RunningCall } from "./attempts.ts";
+import { Ending } from "./ending.ts";
 import type { AttemptKind } from "./explanation.ts";
 import { hedgeDelayMs } from "./hedge.ts";
 import type { Failure, Outcome } from "./outcome.ts";
-import { over } from "./over.ts";
 import { noEndpoint } from "./retried-call.ts";
 import type { StopReason } from "./retry.ts";
 import { untilAborted } from "./until-aborted.ts";
 
 interface Running<T> {
-  readonly controller: AbortController;
+  readonly controller: Ending;
   readonly settled: Promise<{ readonly attempt: Running<T>; readonly outcome: Outcome<T> }>;
 }
 
@@ -60,7 +60,7 @@ export async function runHedged<T>(call: RunningCall<T>, policy: HedgePolicy): P
     return await run(race, delayMs);
   } finally {
     const losers = [...race.running];
-    for (const { controller } of losers) controller.abort(over);
+    for (const { controller } of losers) controller.abort();
     // They end with their signals; after this the call holds no place at any endpoint.
     await Promise.all(losers.map(({ settled }) => settled));
   }
@@ -95,27 +95,27 @@ async function run<T>(race: Race<T>, delayMs: number | undefined): Promise<Outco
 /** Awaits the end of an attempt, or the time of the next one, for which it returns undefined. */
 async function nextEvent<T>({ call, running, open, nextAt }: Race<T>) {
   const { world, end } = call;
-  const timer = new AbortController();
+  const timer = new Ending();
   const waitMs = open ? nextAt - world.now() : Number.POSITIVE_INFINITY;
   const events: Promise<Awaited<Running<T>["settled"]> | undefined>[] = [...running].map(({ settled }) => settled);
   if (Number.isFinite(waitMs)) {
-    events.push(world.sleep(Math.max(0, waitMs), timer.signal).then(() => undefined));
+    events.push(world.sleep(Math.max(0, waitMs), timer).then(() => undefined));
   }
   try {
     return await untilAborted(Promise.race(events), end.signal);
   } finally {
-    timer.abort(over);
+    timer.abort();
   }
 }
 
 function begin<T>(race: Race<T>, kind: AttemptKind, picked: Picked): void {
   const { call, running } = race;
-  const controller = new AbortController();
-  const follow = () => controller.abort(call.end.signal.reason);
-  call.end.signal.addEventListener("abort", follow, { once: true });
+  const controller = new Ending();
+  const follow = () => controller.abort();
+  call.end.signal.addEventListener("abort", follow);
   race.begun += 1;
   if (kind !== "transparent") race.counted += 1;
-  const limits = { signal: controller.signal, timeoutMs: Number.POSITIVE_INFINITY };
+  const limits = { signal: controller, timeoutMs: Number.POSITIVE_INFINITY };
   const made = makeAttempt(call, { number: race.begun, kind, picked }, limits);
   const attempt: Running<T> = {
     controller,

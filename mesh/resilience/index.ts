@@ -3,6 +3,7 @@ export { type Breaker, type BreakerSnapshot, type BreakerState, createBreaker } 
 export { type Bulkhead, createBulkhead } from "./bulkhead.ts";
 export type { AttemptInfo, CallFallback, CallFault, CallGuards, CallRequest, CallWorld } from "./call.ts";
 export { createEjection, type Ejection, type EjectionSnapshot } from "./ejection.ts";
+export { Ending, type EndSignal } from "./ending.ts";
 export type {
   AttemptExplanation,
   AttemptKind,

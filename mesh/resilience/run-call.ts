@@ -2,14 +2,15 @@ import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { CallPolicy } from "#mesh/contract";
 import type { RunningCall } from "./attempts.ts";
 import type { BreakerPermit } from "./breaker.ts";
-import type { CallContext, CallGuards, CallRequest, CallWorld } from "./call.ts";
+import type { Bulkhead } from "./bulkhead.ts";
+import type { CallContext, CallFault, CallGuards, CallRequest, CallWorld } from "./call.ts";
 import { watchCallEnd } from "./call-end.ts";
 import { createCallRecord } from "./call-record.ts";
 import { allowsFallback, targetVerdict } from "./code-class.ts";
+import { Ending } from "./ending.ts";
 import type { CallExplanation, DecidedBy } from "./explanation.ts";
 import { runHedged } from "./hedged-call.ts";
 import type { Failure, Outcome } from "./outcome.ts";
-import { over } from "./over.ts";
 import { runRetried } from "./retried-call.ts";
 import { untilAborted } from "./until-aborted.ts";
 
@@ -49,13 +50,15 @@ export async function runCall<T>(
 }
 
 async function decide<T>(call: RunningCall<T>): Promise<Decided<T>> {
-  return (await injectFault(call)) ?? endedBy(call) ?? (await passBreaker(call));
+  const faulted = call.request.fault && (await injectFault(call, call.request.fault));
+  return faulted ?? endedBy(call) ?? passBreaker(call);
 }
 
 /** Delays or aborts the call as the rules of traffic say; undefined when it goes on. */
-async function injectFault<T>({ request, record, world, end }: RunningCall<T>): Promise<Decided<T> | undefined> {
-  const { fault } = request;
-  if (!fault) return undefined;
+async function injectFault<T>(
+  { record, world, end }: RunningCall<T>,
+  fault: CallFault,
+): Promise<Decided<T> | undefined> {
   record.enter("fault");
   if (fault.delayMs > 0) await world.sleep(fault.delayMs, end.signal);
   record.enter("queue");
@@ -94,7 +97,8 @@ function endPermit<T>(
 }
 
 async function passBulkhead<T>(call: RunningCall<T>): Promise<Decided<T>> {
-  const entered = await enterBulkhead(call);
+  const entered = call.guards.bulkhead && (await enterBulkhead(call, call.guards.bulkhead));
+  if (!entered) return attempt(call);
   if ("by" in entered) return entered;
   try {
     return await attempt(call);
@@ -104,19 +108,21 @@ async function passBulkhead<T>(call: RunningCall<T>): Promise<Decided<T>> {
 }
 
 /** Returns what gives the place back, or how the call ended without one. */
-async function enterBulkhead<T>(call: RunningCall<T>): Promise<{ release: () => void } | Decided<T>> {
-  const { guards, policy, world, end, request, record } = call;
-  if (!guards.bulkhead) return { release: () => undefined };
-  record.bulkhead(guards.bulkhead.snapshot());
-  const answer = guards.bulkhead.enter();
+async function enterBulkhead<T>(
+  call: RunningCall<T>,
+  bulkhead: Bulkhead,
+): Promise<{ release: () => void } | Decided<T>> {
+  const { policy, world, end, request, record } = call;
+  record.bulkhead(bulkhead.snapshot());
+  const answer = bulkhead.enter();
   if (answer.kind === "entered") return answer;
   if (answer.kind === "full") return failed("bulkhead", Code.RESOURCE_EXHAUSTED, `too many calls of ${request.target}`);
-  const timer = new AbortController();
+  const timer = new Ending();
   const waitMs = policy.bulkhead?.maxWaitMs ?? Number.POSITIVE_INFINITY;
   const waits: Promise<(() => void) | undefined>[] = [answer.ticket.entered];
-  if (Number.isFinite(waitMs)) waits.push(world.sleep(waitMs, timer.signal).then(() => undefined));
+  if (Number.isFinite(waitMs)) waits.push(world.sleep(waitMs, timer).then(() => undefined));
   const release = await untilAborted(Promise.race(waits), end.signal);
-  timer.abort(over);
+  timer.abort();
   const ended = endedBy(call);
   if (release && !ended) return { release };
   // A place that was given in the very moment of giving up goes to the next one.

@@ -3,6 +3,7 @@ import { createBalancer, type Endpoint } from "#mesh/balance";
 import type { CallPolicy } from "#mesh/contract";
 import { virtualClock } from "#mesh/testing";
 import type { AttemptInfo, CallRequest, CallWorld } from "./call.ts";
+import type { EndSignal } from "./ending.ts";
 import { createTargetGuards } from "./guards.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 import { runCall } from "./run-call.ts";
@@ -74,7 +75,7 @@ export function scriptedWorld(
     },
   };
 
-  async function wait({ afterMs, deaf }: Act, signal: AbortSignal): Promise<void> {
+  async function wait({ afterMs, deaf }: Act, signal: EndSignal): Promise<void> {
     if (Number.isFinite(afterMs)) return clock.sleep(afterMs, deaf ? undefined : signal);
     const { promise, resolve } = Promise.withResolvers<void>();
     if (!deaf) signal.addEventListener("abort", () => resolve());

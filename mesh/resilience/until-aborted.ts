@@ -1,16 +1,21 @@
+import type { EndSignal } from "./ending.ts";
+
 /** Awaits a promise or a signal, whichever is first; undefined when the signal aborted. Leaves no listener behind. */
-export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) {
-    // Nobody looks at it any more, so its failing must not end the process.
-    promise.catch(() => undefined);
-    return undefined;
-  }
-  const { promise: aborted, resolve } = Promise.withResolvers<undefined>();
-  const heard = () => resolve(undefined);
-  signal.addEventListener("abort", heard, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", heard);
-  }
+export function untilAborted<T>(promise: Promise<T>, signal: EndSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const heard = () => resolve(undefined);
+    if (signal.aborted) heard();
+    else signal.addEventListener("abort", heard);
+    // Also when nobody looks at it any more: its failing must not end the process.
+    promise.then(
+      (value) => {
+        signal.removeEventListener("abort", heard);
+        resolve(value);
+      },
+      (error) => {
+        signal.removeEventListener("abort", heard);
+        reject(error);
+      },
+    );
+  });
 }

@@ -1,5 +1,7 @@
+import type { EndSignal } from "#mesh/resilience";
+
 /** Resolves after so many milliseconds, or when the signal aborts. Never rejects. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export function sleep(ms: number, signal: EndSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const end = () => {

@@ -10,6 +10,8 @@ import {
   type CallExplanation,
   type CallRequest,
   createTargetGuards,
+  Ending,
+  type EndSignal,
   type Outcome,
   runCall,
   type TargetGuards,
@@ -141,7 +143,7 @@ function meterOf({ options, meters }: Parts, method: DescMethod): ClientMeter | 
   return meter;
 }
 
-async function callUnary(parts: Parts, request: MeshCallRequest, signal: AbortSignal) {
+async function callUnary(parts: Parts, request: MeshCallRequest, signal: EndSignal) {
   const { options, channels, balancers } = parts;
   const policy = policyOf(request.method);
   const method = request.path.slice(1);
@@ -246,11 +248,11 @@ function answerKey({ path, message }: MeshCallRequest, authorization = ""): stri
   return `${path} ${hash.update(message ?? "").digest("base64")}`;
 }
 
-async function untilKnown(known: Promise<void>, deadlineMs: number, signal: AbortSignal): Promise<void> {
-  const waited = new AbortController();
+async function untilKnown(known: Promise<void>, deadlineMs: number, signal: EndSignal): Promise<void> {
+  const waited = new Ending();
   const end = () => waited.abort();
   signal.addEventListener("abort", end);
-  await Promise.race([known, sleep(Math.min(firstWaitMs, deadlineMs - Date.now()), waited.signal)]);
+  await Promise.race([known, sleep(Math.min(firstWaitMs, deadlineMs - Date.now()), waited)]);
   signal.removeEventListener("abort", end);
   end();
 }

@@ -1,6 +1,6 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { CallStatus, Channel, ReceivedMetadata } from "#mesh/channel";
-import { type AttemptInfo, type Outcome, type Progress, parsePushback } from "#mesh/resilience";
+import { type AttemptInfo, type EndSignal, type Outcome, type Progress, parsePushback } from "#mesh/resilience";
 import type { MeshCallRequest, UnaryAnswer } from "./mesh-call.ts";
 
 /** Makes one attempt of a unary call on one channel. */
@@ -8,7 +8,7 @@ export function attemptUnary(
   channel: Channel,
   { path, metadata, message }: MeshCallRequest,
   info: AttemptInfo,
-  signal: AbortSignal,
+  signal: EndSignal,
 ): Promise<Outcome<UnaryAnswer>> {
   return new Promise((resolve) => {
     let header: ReceivedMetadata | undefined;

@@ -1,5 +1,5 @@
 import type { Call, CallListener, CallStatus } from "#mesh/channel";
-import type { Outcome } from "#mesh/resilience";
+import { Ending, type EndSignal, type Outcome } from "#mesh/resilience";
 import type { UnaryAnswer } from "./mesh-call.ts";
 
 /**
@@ -8,7 +8,7 @@ import type { UnaryAnswer } from "./mesh-call.ts";
  */
 export class UnaryCall implements Call {
   readonly #listener: CallListener;
-  readonly #cancelled = new AbortController();
+  readonly #cancelled = new Ending();
   #answer: Buffer | undefined;
   #status: CallStatus | undefined;
   #wanted = 0;
@@ -19,8 +19,8 @@ export class UnaryCall implements Call {
   }
 
   /** Aborts when the caller has cancelled. */
-  get signal(): AbortSignal {
-    return this.#cancelled.signal;
+  get signal(): EndSignal {
+    return this.#cancelled;
   }
 
   /** The message of a unary call is part of its request. */

@@ -1,9 +1,16 @@
+/** What ends a wait: an AbortSignal, or anything else that tells of its end as one does. */
+interface WaitSignal {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** A clock that moves only when it is told to. */
 export interface VirtualClock {
   /** Milliseconds since it was made. */
   now(): number;
   /** Resolves when the clock has moved on by so much, or at once when the signal aborts. Never rejects. */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(ms: number, signal?: WaitSignal): Promise<void>;
   /** Moves on by so much, from timer to timer, and lets all that was waiting for each run as far as it can. */
   advance(ms: number): Promise<void>;
   /** Moves on until a promise settles, and returns what it settles with. Throws when it waits for nothing in time. */
@@ -45,7 +52,7 @@ export function virtualClock(startMs = 0): VirtualClock {
           resolve();
         }
         timers.add(timer);
-        signal?.addEventListener("abort", end, { once: true });
+        signal?.addEventListener("abort", end);
       });
     },
     async advance(ms) {
