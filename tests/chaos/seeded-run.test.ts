@@ -75,8 +75,15 @@ interface Ring {
   ended?: StartedShop;
 }
 
+/** Starts a shop, and lets its faults begin once it serves: a fault during the start would end every start alike. */
+async function startShop(replica: ShopFolder): Promise<StartedShop> {
+  const shop = await replica.start();
+  if (replica.environment.HEDDLE_FAULTS) sendSignal(shop.processId, "SIGUSR2");
+  return shop;
+}
+
 async function start(ring: Ring): Promise<void> {
-  const shop = await ring.replica.start();
+  const shop = await startShop(ring.replica);
   ring.shop = shop;
   void shop.killed().then(() => {
     ring.ended = shop;
@@ -128,8 +135,8 @@ it(`survives ${orders} orders with the faults of seed ${seed}`, { timeout: 60_00
   const fate = decideFate(seed, orders);
   await using world = await chaosWorld();
   const places: Places = { postgresUrl: world.postgres.url, natsUrl: world.nats.url };
-  const replica = await world.replica({ HEDDLE_FAULTS: fate.plan, ORDER_DEADLINE_MS: "20s" });
-  const ring: Ring = { world, replica, shop: await replica.start() };
+  const replica = await world.replica({ HEDDLE_FAULTS: `paused;${fate.plan}`, ORDER_DEADLINE_MS: "20s" });
+  const ring: Ring = { world, replica, shop: await startShop(replica) };
   await restart(ring);
   const { stock } = await collect(places);
   const initialStock = new Map([...stock].map(([id, { onHand }]) => [id, onHand]));
