@@ -41,10 +41,13 @@ function reading({ spec }: ConsumerLane): string[] {
   const durables = serverVersions.flatMap((version) => {
     const config = consumerConfig(spec, version);
     const { durable_name } = config;
-    // Servers compare the filter that is part of the subject with the one that is asked for.
-    const create = "filter_subject" in config ? `${durable_name}.${config.filter_subject}` : durable_name;
+    // Servers compare the filter that is part of the subject with the one that is asked for. A list has no place there.
+    const create =
+      "filter_subject" in config
+        ? `CREATE.${stream}.${durable_name}.${config.filter_subject}`
+        : `DURABLE.CREATE.${stream}.${durable_name}`;
     return [
-      `$JS.API.CONSUMER.CREATE.${stream}.${create}`,
+      `$JS.API.CONSUMER.${create}`,
       `$JS.API.CONSUMER.INFO.${stream}.${durable_name}`,
       `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable_name}`,
       `$JS.ACK.${stream}.${durable_name}.>`,
