@@ -1,4 +1,4 @@
-import { createChannel, createGrpcJsChannel } from "#mesh/channel";
+import { createChannel, createGrpcJsChannel, type SecureOptions } from "#mesh/channel";
 import { readTarget } from "#mesh/discovery";
 import type { ClientIdentity } from "#mesh/identity";
 import type { EndpointChannel } from "#mesh/target";
@@ -18,6 +18,8 @@ export interface EndpointSettings {
   readonly identity?: ClientIdentity | undefined;
   /** Name of the service that is called, such as "shop.order". Needed under TLS, where the server must prove it. */
   readonly server?: string | undefined;
+  /** TLS as the caller wants it, on the mesh's own channel. Default: what the identity says, plain text without one. */
+  readonly secure?: SecureOptions;
   /** Whether requests are compressed with gzip. Default false. Responses may always be. */
   readonly gzip?: boolean;
 }
@@ -40,7 +42,7 @@ export function openEndpoint(address: string, settings: EndpointSettings): Endpo
 }
 
 function openOwn(address: string, { gzip, maxMessageBytes = DEFAULT_MAX_BYTES, ...ends }: EndpointSettings) {
-  const secure = secureOptions(ends);
+  const secure = ends.secure ?? secureOptions(ends);
   const optional = { ...(secure && { secure }), ...(gzip && { gzip }) };
   const channel = createChannel({ addresses: addressesOf(address), maxReceiveBytes: maxMessageBytes, ...optional });
   return {
