@@ -1,4 +1,5 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
 import type { TrafficRules } from "#gen/heddle/mesh/v1/traffic_pb.ts";
 import { packageName, targetPolicyOf } from "#mesh/contract";
 import type { Discovery } from "#mesh/discovery";
@@ -37,7 +38,11 @@ export interface TargetTransportOptions extends TransportOptions, EndpointSettin
 }
 
 /** A transport to all instances of a service. */
-export type TargetTransport = ClosableTransport & { view(): TargetView };
+export type TargetTransport = ClosableTransport & {
+  /** The same channel for the process's own calls: the user's token does not go along. */
+  readonly inNobodysName: Transport;
+  view(): TargetView;
+};
 
 /**
  * Creates the transport of a typed client to all instances of a service, wherever `address` says they are (see
@@ -57,5 +62,9 @@ export function createTargetTransport(options: TargetTransportOptions): TargetTr
     ...(meterOf && { meterOf: (method) => meterOf(target, method) }),
     ...(onExplained && { onExplained }),
   });
-  return { ...createTransport(channel, options), view: () => channel.view() };
+  return {
+    ...createTransport(channel, options),
+    inNobodysName: createTransport(channel, { ...options, forwardUser: false }),
+    view: () => channel.view(),
+  };
 }

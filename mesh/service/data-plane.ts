@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { DescService } from "@bufbuild/protobuf";
+import type { Transport } from "@connectrpc/connect";
 import type { ServiceConfig } from "#mesh/config";
 import { createDiscovery, createRegistry, type Registry, registryBucket } from "#mesh/discovery";
 import type { ServiceIdentity } from "#mesh/identity";
@@ -37,8 +38,8 @@ export interface DataPlane extends Part {
    * The transport to whoever serves a contract at `address` (see readTarget), made once for an address. `forwardUser`
    * false: the calls are the process's own, and the user's token does not go along. Default true.
    */
-  transport(service: DescService, address: string, forwardUser?: boolean): TargetTransport;
-  /** Every transport that was asked for. */
+  transport(service: DescService, address: string, forwardUser?: boolean): Transport;
+  /** One for each address that was asked for. */
   transports(): readonly TargetTransport[];
 }
 
@@ -64,10 +65,10 @@ export function createDataPlane({ name, identity, config, log }: DataPlaneOption
     onExplained: explain,
   };
 
-  function open(service: DescService, address: string, forwardUser: boolean): TargetTransport {
+  function open(service: DescService, address: string): TargetTransport {
     // In plain text nobody's name is asked for.
     const server = identity.tls ? serverOf(service) : undefined;
-    return createTargetTransport({ ...shared, service, address, forwardUser, server });
+    return createTargetTransport({ ...shared, service, address, server });
   }
 
   function explain(...[explanation, requestId]: Parameters<RememberedCalls["add"]>): void {
@@ -92,10 +93,9 @@ export function createDataPlane({ name, identity, config, log }: DataPlaneOption
     ...group("data plane", [counting, connected, registry, traffic, closing]),
     ...{ registry, instances, traffic, calls, serving: metrics.serving },
     transport(service, address, forwardUser = true) {
-      const key = `${address} ${forwardUser}`;
-      const transport = transports.get(key) ?? open(service, address, forwardUser);
-      transports.set(key, transport);
-      return transport;
+      const transport = transports.get(address) ?? open(service, address);
+      transports.set(address, transport);
+      return forwardUser ? transport : transport.inNobodysName;
     },
     transports: () => [...transports.values()],
   };
