@@ -1,6 +1,7 @@
 import { afterCommit } from "#mesh/db";
 import { faultPoint } from "#mesh/fault";
 import type { Part } from "#mesh/process";
+import { createWakeUp } from "#mesh/process";
 import { blockTail } from "./blocked-tail.ts";
 import { readDelivery } from "./cloud-events.ts";
 import { errorText, insertDeadLetter, recordRecovery, recordRetrying, tellCritical } from "./dead-letter.ts";
@@ -10,7 +11,6 @@ import { claimParked, deleteParked, type ParkedEvent, parkAgain, parkFailed } fr
 import { logDeadLetter, type Reception, runReceive } from "./reception.ts";
 import { retryDelayMs } from "./retry-delay.ts";
 import { streamOf } from "./stream-names.ts";
-import { createWakeUp } from "./wake-up.ts";
 
 /** Tries parked events again when they are due. */
 export interface ParkedWorker extends Part {

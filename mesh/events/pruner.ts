@@ -1,8 +1,8 @@
 import type { Database } from "#mesh/db";
 import type { Part } from "#mesh/process";
+import { createWakeUp } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { prune } from "./prune.ts";
-import { createWakeUp } from "./wake-up.ts";
 
 /** What the pruner needs. */
 export interface PrunerOptions {

@@ -1,11 +1,10 @@
 import type { Database } from "#mesh/db";
-import { type Part, StartError } from "#mesh/process";
+import { createWakeUp, type Part, StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { type Broker, BrokerFault, type StreamSpec } from "./broker.ts";
 import { goByIndexes } from "./outbox-queue.ts";
 import { createPublisher } from "./publisher.ts";
 import { createCandidate, type Leadership } from "./relay-leader.ts";
-import { createWakeUp } from "./wake-up.ts";
 
 /** Publishes a service's outbox. Of all replicas, one does so at a time; the others stand by. */
 export interface Relay extends Part {

@@ -18,7 +18,7 @@ export async function dueEffects(engine: Engine, row: Row, { from, to }: MoveCon
     ...left.map((contract) => skipEffect(row, contract)),
     ...entered.map((contract) => enterEffect(row, contract)),
   ]);
-  if (left.length + entered.length > 0) afterCommit(row.tx, () => engine.effectBell.ring());
+  if (left.length + entered.length > 0) afterCommit(row.tx, () => engine.effectWakeUp.wake());
 }
 
 async function enterEffect({ tx, saga, key }: Row, { method }: EffectContract): Promise<void> {

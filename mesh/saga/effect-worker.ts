@@ -25,7 +25,7 @@ export function createEffectWorker(engine: Engine): Part {
     log: engine.log,
     concurrency: engine.effectConcurrency ?? 16,
     stopTimeoutMs: engine.stopTimeoutMs ?? 10_000,
-    bell: engine.effectBell,
+    wakeUp: engine.effectWakeUp,
     async find(limit) {
       const claims = await claimEffects(engine, limit);
       const jobs = claims.map((claim) => (signal: AbortSignal) => attempt(engine, claim, signal));
@@ -136,7 +136,7 @@ async function finishLocked(
     return undefined;
   }
   await outcome.record?.(tx);
-  afterCommit(tx, () => engine.effectBell.ring());
+  afterCommit(tx, () => engine.effectWakeUp.wake());
   return locked;
 }
 

@@ -1,8 +1,8 @@
 import type { Contract, EffectContract, TimerContract } from "#mesh/contract";
 import type { Database, Transaction } from "#mesh/db";
 import type { Outbox } from "#mesh/events";
+import { createWakeUp, type WakeUp } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
-import { type Bell, createBell } from "./bell.ts";
 
 /** What a saga's run-time is made of. */
 export interface SagaOptions {
@@ -44,9 +44,9 @@ export interface Engine extends SagaOptions {
   /** States that end an instance. */
   readonly finalStates: ReadonlySet<string>;
   /** Rung when timers were armed. */
-  readonly timerBell: Bell;
+  readonly timerWakeUp: WakeUp;
   /** Rung when calls became due. */
-  readonly effectBell: Bell;
+  readonly effectWakeUp: WakeUp;
 }
 
 /** Prepares the shared parts. Throws a RangeError for an override of a timer that the contract does not declare. */
@@ -61,8 +61,8 @@ export function createEngine(options: SagaOptions): Engine {
     effectContracts: reactions?.effects ?? [],
     parkedStates: new Set(reactions?.events.flatMap(({ parkedIn }) => parkedIn)),
     finalStates: new Set(participant?.final),
-    timerBell: createBell(),
-    effectBell: createBell(),
+    timerWakeUp: createWakeUp(),
+    effectWakeUp: createWakeUp(),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Part } from "#mesh/process";
-import { createBell } from "./bell.ts";
+import { createWakeUp } from "#mesh/process";
 import type { Engine } from "./engine.ts";
 import { pruneMoves } from "./prune-moves.ts";
 
@@ -11,7 +11,7 @@ const defaultHistoryMs = 15 * 86_400_000;
 /** Makes the part that forgets the moves of instances which ended long ago. */
 export function createMovePruner(engine: Engine): Part {
   const { contract, database, log, historyMs: keepMs = defaultHistoryMs } = engine;
-  const bell = createBell();
+  const wakeUp = createWakeUp();
   const final = [...engine.finalStates];
   let stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
@@ -28,7 +28,7 @@ export function createMovePruner(engine: Engine): Part {
   async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await pruneOnce(signal);
-      if (!signal.aborted) await bell.wait(pauseMs);
+      if (!signal.aborted) await wakeUp.wait(pauseMs);
     }
   }
 
@@ -40,7 +40,7 @@ export function createMovePruner(engine: Engine): Part {
     },
     async stop() {
       stopping.abort();
-      bell.ring();
+      wakeUp.wake();
       await running;
     },
   };

@@ -1,6 +1,5 @@
-import type { Part } from "#mesh/process";
+import type { Part, WakeUp } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
-import type { Bell } from "./bell.ts";
 
 /** One piece of work. Resolves with whether it did anything; what it throws is logged. */
 export type Job = (signal: AbortSignal) => Promise<boolean>;
@@ -21,7 +20,7 @@ export interface PumpOptions {
   /** How long a stop waits for the jobs in hand before it aborts them, in milliseconds. */
   readonly stopTimeoutMs: number;
   /** Wakes the pump. */
-  readonly bell: Bell;
+  readonly wakeUp: WakeUp;
   /** Looks for at most `limit` jobs. */
   readonly find: (limit: number) => Promise<Found>;
 }
@@ -33,9 +32,9 @@ const shortestSleepMs = 20;
 /** What aborted jobs get to let go, in milliseconds. */
 const abortGraceMs = 1_000;
 
-/** Makes a part that looks for work, runs it with bounded concurrency, and sleeps until more is due or the bell rings. */
+/** Makes a part that looks for work, runs it with bounded concurrency, and sleeps until more is due or it is woken. */
 export function createPump(options: PumpOptions): Part {
-  const { bell, concurrency } = options;
+  const { wakeUp, concurrency } = options;
   const running = new Set<Promise<void>>();
   let abort = new AbortController();
   let stopping = false;
@@ -45,7 +44,7 @@ export function createPump(options: PumpOptions): Part {
     const done = finish(job).then((findMore) => {
       const wasFull = running.size === concurrency;
       running.delete(done);
-      if (findMore === "yes" || (wasFull && findMore === "no")) bell.ring();
+      if (findMore === "yes" || (wasFull && findMore === "no")) wakeUp.wake();
     });
     running.add(done);
   }
@@ -76,7 +75,7 @@ export function createPump(options: PumpOptions): Part {
   async function work(): Promise<void> {
     while (!stopping) {
       const sleepMs = await findAndRun();
-      if (!stopping) await bell.wait(Math.min(Math.max(sleepMs, shortestSleepMs), longestSleepMs));
+      if (!stopping) await wakeUp.wait(Math.min(Math.max(sleepMs, shortestSleepMs), longestSleepMs));
     }
   }
 
@@ -89,7 +88,7 @@ export function createPump(options: PumpOptions): Part {
     },
     async stop() {
       stopping = true;
-      bell.ring();
+      wakeUp.wake();
       await loop;
       if (await settled(running, options.stopTimeoutMs)) return;
       abort.abort(new Error(`${options.name} stops`));

@@ -17,7 +17,7 @@ export async function armTimers(engine: Engine, row: Row, { from, to }: MoveCont
     ...armed.map((contract) => armTimer(row, timerName(contract), contract.afterMs)),
   ]);
   // One that is due later is found in time without.
-  if (armed.some(({ afterMs }) => afterMs < longestSleepMs)) afterCommit(row.tx, () => engine.timerBell.ring());
+  if (armed.some(({ afterMs }) => afterMs < longestSleepMs)) afterCommit(row.tx, () => engine.timerWakeUp.wake());
 }
 
 function timerName({ method }: { method: { name: string } }): string {

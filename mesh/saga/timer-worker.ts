@@ -26,7 +26,7 @@ export function createTimerWorker(engine: Engine): Part {
     log: engine.log,
     concurrency: engine.timerConcurrency ?? 8,
     stopTimeoutMs: engine.stopTimeoutMs ?? 10_000,
-    bell: engine.timerBell,
+    wakeUp: engine.timerWakeUp,
     find: (limit) => findDue(engine, limit, (signal) => fireNext(engine, signal)),
   });
 }
