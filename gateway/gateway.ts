@@ -9,21 +9,21 @@ import { type AccessTokenVerifier, accessTokenVerifier, openIdentity, remoteKeys
 import { type Program, StartError } from "#mesh/process";
 import { createDataPlane, type DataPlane } from "#mesh/service";
 import { createLogger, type Logger } from "#mesh/telemetry";
-import { logWhenOver } from "./access-log.ts";
-import { createGate } from "./authenticate.ts";
-import { createUpstreams, type OpenChannel, type Upstream, type Upstreams } from "./call-upstream.ts";
 import type { GatewayConfig } from "./config.ts";
-import { createRpcEdge, type RpcEdge } from "./connect.ts";
-import { type Cors, createCors } from "./cors.ts";
-import { isOpenToPeople } from "./edge-method.ts";
-import { beginExchange, type Exchange } from "./exchange.ts";
-import { answerHealth } from "./health.ts";
-import { discardRest } from "./read-body.ts";
+import { createGate } from "./guard/authenticate.ts";
+import { type Cors, createCors } from "./guard/cors.ts";
+import { isOpenToPeople } from "./guard/edge-method.ts";
+import { logWhenOver } from "./http/access-log.ts";
+import { beginExchange, type Exchange } from "./http/exchange.ts";
+import { discardRest } from "./http/read-body.ts";
+import { send, sendError } from "./http/send.ts";
+import { createHttpPart } from "./http/serve.ts";
 import { createMessageRegistry } from "./registry.ts";
-import { createRouteTable, type RouteTable } from "./route-table.ts";
-import { send, sendError } from "./send.ts";
-import { createHttpPart } from "./serve.ts";
-import { allowedMethods, createTranscoder, type Transcode } from "./transcode.ts";
+import { createRouteTable, type RouteTable } from "./rest/route-table.ts";
+import { allowedMethods, createTranscoder, type Transcode } from "./rest/transcode.ts";
+import { createRpcEdge, type RpcEdge } from "./rpc/connect.ts";
+import { createUpstreams, type OpenChannel, type Upstream, type Upstreams } from "./upstream/call-upstream.ts";
+import { answerHealth } from "./upstream/health.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {

@@ -7,8 +7,8 @@ import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import { ShippingService } from "#gen/shop/shipping/v1/shipping_service_pb.ts";
-import type { Upstream } from "./call-upstream.ts";
 import type { GatewayConfig } from "./config.ts";
+import type { Upstream } from "./upstream/call-upstream.ts";
 
 /** Contracts at the edge, each with the one whose process serves it. */
 const served: readonly { readonly service: DescService; readonly at: DescService }[] = [

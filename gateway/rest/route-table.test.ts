@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { type HttpRule, HttpRuleSchema } from "#gen/google/api/http_pb.ts";
 import { Audience } from "#gen/heddle/v1/policy_pb.ts";
 import { readPolicies } from "#mesh/contract";
-import { createMessageRegistry } from "./registry.ts";
+import { createMessageRegistry } from "../registry.ts";
+import { compileContract, type MethodOptionsInit, serviceOf } from "../run-time-contract.fixture.ts";
+import { edgeServices } from "../services.ts";
 import { createRouteTable, RouteError } from "./route-table.ts";
-import { compileContract, type MethodOptionsInit, serviceOf } from "./run-time-contract.fixture.ts";
-import { edgeServices } from "./services.ts";
 
 const text = `
   syntax = "proto3";

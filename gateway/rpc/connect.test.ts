@@ -3,7 +3,7 @@ import { Code, ConnectError, createClient, type Transport } from "@connectrpc/co
 import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { describe, expect, test } from "vitest";
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
-import { call, Library, startLibrary } from "./library.fixture.ts";
+import { call, Library, startLibrary } from "../library.fixture.ts";
 
 const ada = { authorization: "Bearer ada:customer" };
 const rpc = "/test.library.v1.Library";

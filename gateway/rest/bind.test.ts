@@ -3,10 +3,10 @@ import { ConnectError } from "@connectrpc/connect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BadRequestSchema } from "#gen/google/rpc/error_details_pb.ts";
+import { compileContract, messageOf } from "../run-time-contract.fixture.ts";
 import { compileBind } from "./bind.ts";
 import { findRequestField } from "./request-field.ts";
 import { parseTemplate } from "./route-template.ts";
-import { compileContract, messageOf } from "./run-time-contract.fixture.ts";
 
 const registry = compileContract(`
   syntax = "proto3";

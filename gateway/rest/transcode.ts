@@ -1,15 +1,15 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, type Transport } from "@connectrpc/connect";
-import type { Gate } from "./authenticate.ts";
-import { callStream, callUnary, type Upstreams } from "./call-upstream.ts";
-import { EdgeError } from "./edge-error.ts";
-import { type Exchange, remainingMs } from "./exchange.ts";
-import { isServerStreaming, isUnary } from "./method-kind.ts";
-import { readJsonBody } from "./read-body.ts";
+import type { Gate } from "../guard/authenticate.ts";
+import { EdgeError } from "../http/edge-error.ts";
+import { type Exchange, remainingMs } from "../http/exchange.ts";
+import { readJsonBody } from "../http/read-body.ts";
+import { send } from "../http/send.ts";
+import { readTimeout } from "../http/timeout.ts";
+import { isServerStreaming, isUnary } from "../rpc/method-kind.ts";
+import { callStream, callUnary, type Upstreams } from "../upstream/call-upstream.ts";
 import type { Route, RouteTable } from "./route-table.ts";
-import { send } from "./send.ts";
 import { answerStream } from "./stream-answer.ts";
-import { readTimeout } from "./timeout.ts";
 
 /** What REST needs. */
 export interface TranscoderOptions {

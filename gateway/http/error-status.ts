@@ -1,9 +1,9 @@
 import { create, type DescMessage, fromBinary, type JsonValue, type Registry, toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
+import { hasNamedFields } from "../rest/well-known-text.ts";
 import { EdgeError } from "./edge-error.ts";
 import type { Exchange } from "./exchange.ts";
-import { hasNamedFields } from "./well-known-text.ts";
 
 /** HTTP status of each code, as google/rpc/code.proto has it. */
 const statuses: Readonly<Record<Code, number>> = {

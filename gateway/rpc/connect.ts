@@ -18,14 +18,14 @@ import {
 } from "@connectrpc/connect-node";
 import type { MethodPolicy } from "#mesh/contract";
 import type { Logger } from "#mesh/telemetry";
-import type { Gate } from "./authenticate.ts";
-import { callStream, callUnary, type Upstreams } from "./call-upstream.ts";
-import { EdgeError } from "./edge-error.ts";
-import { errorHeaders, toConnectError } from "./error-status.ts";
-import { type Exchange, remainingMs } from "./exchange.ts";
+import type { Gate } from "../guard/authenticate.ts";
+import { EdgeError } from "../http/edge-error.ts";
+import { errorHeaders, toConnectError } from "../http/error-status.ts";
+import { type Exchange, remainingMs } from "../http/exchange.ts";
+import { sendContinue } from "../http/read-body.ts";
+import { readTimeout } from "../http/timeout.ts";
+import { callStream, callUnary, type Upstreams } from "../upstream/call-upstream.ts";
 import { isBidiStreaming, isClientStreaming, isServerStreaming, isUnary } from "./method-kind.ts";
-import { sendContinue } from "./read-body.ts";
-import { readTimeout } from "./timeout.ts";
 
 /** What Connect and gRPC-Web need. */
 export interface RpcOptions {

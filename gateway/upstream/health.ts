@@ -1,9 +1,9 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "#gen/grpc/health/v1/health_pb.ts";
+import type { Exchange } from "../http/exchange.ts";
+import { send } from "../http/send.ts";
 import type { Upstreams } from "./call-upstream.ts";
-import type { Exchange } from "./exchange.ts";
-import { send } from "./send.ts";
 
 /** A service that is not ready, and why. */
 export interface Missing {

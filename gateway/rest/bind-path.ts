@@ -1,6 +1,6 @@
 import type { DescField } from "@bufbuild/protobuf";
 import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
-import { badField } from "./edge-error.ts";
+import { badField } from "../http/edge-error.ts";
 import { claimOneof, fieldText, holderOf, type RequestField } from "./request-field.ts";
 
 /** Sets a field of the request from the path. */

@@ -1,6 +1,6 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
-import { badField, type Source } from "./edge-error.ts";
+import { badField, type Source } from "../http/edge-error.ts";
 import { enumText, scalarText, type TextReader } from "./scalar-text.ts";
 import { hasNamedFields, wellKnownText } from "./well-known-text.ts";
 

@@ -1,4 +1,4 @@
-import { badField } from "./edge-error.ts";
+import { badField } from "../http/edge-error.ts";
 
 const escapedSlash = /(%2[Ff])/;
 

@@ -1,7 +1,7 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { nearestName } from "#mesh/contract";
-import { badField } from "./edge-error.ts";
+import { badField } from "../http/edge-error.ts";
 import { decodeQueryPart } from "./percent.ts";
 import { claimOneof, fieldText, findRequestField, holderOf, type RequestField } from "./request-field.ts";
 import type { TextReader } from "./scalar-text.ts";

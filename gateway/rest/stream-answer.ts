@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Message, Registry } from "@bufbuild/protobuf";
-import { statusJson, toConnectError } from "./error-status.ts";
-import type { Exchange } from "./exchange.ts";
+import { statusJson, toConnectError } from "../http/error-status.ts";
+import type { Exchange } from "../http/exchange.ts";
 import type { Print } from "./print-answer.ts";
 
 /**

@@ -10,7 +10,7 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { badField } from "./edge-error.ts";
+import { badField } from "../http/edge-error.ts";
 import { findJsonFault } from "./json-fault.ts";
 import { pruneJson } from "./prune-json.ts";
 import { hasNamedFields } from "./well-known-text.ts";
