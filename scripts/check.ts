@@ -42,6 +42,8 @@ async function breaking(folder: string): Promise<string> {
 /** Generates again, beside, and lets no file differ. */
 async function generated(folder: string): Promise<undefined> {
   await capture("buf", ["generate", "--output", folder]);
+  const image = join(folder, "gen", "contracts.binpb");
+  await capture("buf", ["build", "proto", "--as-file-descriptor-set", "--output", image]);
   await capture("git", ["diff", "--no-index", "--stat", "gen", join(folder, "gen")]).catch((error: Error) => {
     throw new Error(`${error.message}\ngen/ is not what the contracts say. Run: npm run gen`);
   });

@@ -4,3 +4,5 @@ import { writeThirdPartyProtos } from "./third-party-protos.ts";
 
 writeThirdPartyProtos();
 await run("buf", ["generate"]);
+// What generated code leaves out: comments, lines, and what no generated file imports.
+await run("buf", ["build", "proto", "--as-file-descriptor-set", "--output", "gen/contracts.binpb"]);

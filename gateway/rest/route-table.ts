@@ -16,8 +16,12 @@ export interface Route {
   readonly httpMethod: string;
   readonly template: Template;
   readonly policy: MethodPolicy;
-  /** Whether a body is read: the rule names one. */
-  readonly readsBody: boolean;
+  /** The request fields in the path, in the order of the template's variables. */
+  readonly variables: readonly RequestField[];
+  /** What the body holds: "" for none, "*" for all that is not in the path, else the proto name of a field. */
+  readonly body: string;
+  /** What an answer holds: "" for the whole message, else the proto name of a field. */
+  readonly responseBody: string;
   readonly bind: Bind;
   readonly print: Print;
 }
@@ -73,13 +77,11 @@ function compileRoute(policy: MethodPolicy, rule: HttpRule, registry: Registry):
   if (variables.some((variable) => variable.path === body)) {
     throw new RuleFault(`"${body}" is bound by both the path and the body`, "bind it once");
   }
+  const responseBody = fieldName(output, "response_body", rule.responseBody);
   return {
-    httpMethod,
-    template,
-    policy,
-    readsBody: body !== "",
+    ...{ httpMethod, template, policy, variables, body, responseBody },
     bind: compileBind(input, { method: httpMethod, variables, body, registry }),
-    print: compilePrint(output, fieldName(output, "response_body", rule.responseBody), registry),
+    print: compilePrint(output, responseBody, registry),
   };
 }
 

@@ -34,7 +34,7 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
     exchange.notes.route = route.template.text;
     await gate(request.headers.authorization, policy);
     const askedMs = readTimeout(request.headers);
-    const body = route.readsBody ? await readJsonBody(exchange, maxBodyBytes) : undefined;
+    const body = route.body !== "" ? await readJsonBody(exchange, maxBodyBytes) : undefined;
     const message = route.bind({ values, query: exchange.query, body });
     const call = { message, timeoutMs: remainingMs(exchange, policy, askedMs) };
     await answer(exchange, route, { ...call, transport: upstreams.channel(policy.method.parent), ...options });

@@ -37,3 +37,4 @@ export { eventContract, eventKey, eventSubject } from "./read-event.ts";
 export { readSaga } from "./read-saga.ts";
 export { schemaHash } from "./schema-hash.ts";
 export { packageName } from "./service-name.ts";
+export { createSourceIndex, type ElementSource, type SourceIndex } from "./source-index.ts";
