@@ -95,9 +95,10 @@ export async function startLibrary(options: LibraryOptions = {}) {
   });
   await server.start();
   const lines: Record<string, unknown>[] = [];
+  const upstream = { service: Library, address: server.address, server: "test.library" };
   const edge = gateway({
     config: testConfig(options.config),
-    services: options.services ?? [{ service: Library, address: server.address, server: "test.library" }],
+    services: options.services ?? [upstream],
     tokens: options.tokens ?? plainTokens,
     log: createLogger({
       name: "gateway",
@@ -110,6 +111,7 @@ export async function startLibrary(options: LibraryOptions = {}) {
     url: edge.url,
     edge,
     server,
+    upstream,
     lines,
     async [Symbol.asyncDispose]() {
       await edge.stop();

@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { MethodPolicy } from "#mesh/contract";
 import { childTrace, newTrace, parseTraceparent, type TraceContext } from "#mesh/telemetry";
+import type { HttpRequest, HttpResponse } from "./message.ts";
 
 /** One HTTP request and its answer, with what the gateway knows about it. */
 export interface Exchange {
-  readonly request: IncomingMessage;
-  readonly response: ServerResponse;
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
   /** HTTP method in capitals. */
   readonly method: string;
   /** Raw path, still percent-encoded, and raw query without "?". */
@@ -37,7 +37,7 @@ export interface Notes {
 const requestIdPattern = /^[\w.:/+=-]{1,128}$/;
 
 /** Begins an exchange: names it, traces it and watches for the client to go away. */
-export function beginExchange(request: IncomingMessage, response: ServerResponse): Exchange {
+export function beginExchange(request: HttpRequest, response: HttpResponse): Exchange {
   const startedMs = performance.now();
   const [path, query] = splitTarget(request.url ?? "/");
   const given = headerOf(request, "x-request-id");
@@ -63,7 +63,7 @@ export function beginExchange(request: IncomingMessage, response: ServerResponse
 }
 
 /** Returns a header's value, the first of several. */
-export function headerOf(request: IncomingMessage, name: string): string | undefined {
+export function headerOf(request: HttpRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value[0] : value;
 }

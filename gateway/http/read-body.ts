@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { EdgeError } from "./edge-error.ts";
 import type { Exchange } from "./exchange.ts";
+import type { HttpRequest, HttpResponse } from "./message.ts";
 
 /** How much of a body that nobody wants is read on, so that a client that is still sending gets to see its answer. */
 const discardedBytes = 16 * 1024 * 1024;
@@ -21,7 +21,7 @@ export async function readJsonBody({ request, response }: Exchange, limitBytes: 
 }
 
 /** Tells a client that waits for it ("Expect: 100-continue") to send its body. */
-export function sendContinue(request: IncomingMessage, response: ServerResponse): void {
+export function sendContinue(request: HttpRequest, response: HttpResponse): void {
   if (request.headers.expect !== undefined) response.writeContinue();
 }
 
@@ -29,7 +29,7 @@ export function sendContinue(request: IncomingMessage, response: ServerResponse)
  * Reads and drops what is left of a request whose answer has been sent, up to 16 MiB and 5 s; then the connection is
  * cut. Closing at once would reset the connection, and the client might never see the answer.
  */
-export function discardRest(request: IncomingMessage): void {
+export function discardRest(request: HttpRequest): void {
   if (request.complete || request.destroyed) return;
   const { socket } = request;
   let left = discardedBytes;
@@ -49,7 +49,7 @@ export function discardRest(request: IncomingMessage): void {
   request.resume();
 }
 
-function checkMediaType({ headers, method }: IncomingMessage): void {
+function checkMediaType({ headers, method }: HttpRequest): void {
   const accept = { [method === "PATCH" ? "Accept-Patch" : "Accept-Post"]: "application/json" };
   const type = headers["content-type"];
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(type ?? "")?.[1]?.toLowerCase() ?? "utf-8";
@@ -68,7 +68,7 @@ function checkMediaType({ headers, method }: IncomingMessage): void {
   }
 }
 
-function collect(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;

@@ -9,7 +9,7 @@ export function send(
   headers: Readonly<Record<string, string | number>>,
   body?: string,
 ): void {
-  if (response.headersSent || response.destroyed) return;
+  if (response.headersSent) return;
   if (body === undefined) {
     response.writeHead(status, headers).end();
     return;

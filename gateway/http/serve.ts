@@ -1,7 +1,8 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Part, StartError } from "#mesh/process";
+import type { HttpRequest, HttpResponse } from "./message.ts";
 
 /** An HTTP/1.1 server that stops gently. */
 export type HttpPart = Part & {
@@ -18,7 +19,7 @@ export interface ServeOptions {
   readonly port: number;
   /** Name of the variable that sets the port, for the message when it is in use. */
   readonly portVariable: string;
-  readonly listener: RequestListener;
+  readonly listener: (request: HttpRequest, response: HttpResponse) => void;
   /** How long requests are still taken when stopping, in milliseconds: load balancers need a while to hear of it. */
   readonly drainDelayMs: number;
   /** How long requests may still run after that, in milliseconds. */

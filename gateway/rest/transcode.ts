@@ -32,7 +32,7 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
     const { route, values } = findRoute(table, exchange);
     const { policy } = route;
     exchange.notes.route = route.template.text;
-    await gate(request.headers.authorization, policy);
+    await gate(exchange, policy);
     const askedMs = readTimeout(request.headers);
     const body = route.body !== "" ? await readJsonBody(exchange, maxBodyBytes) : undefined;
     const message = route.bind({ values, query: exchange.query, body });

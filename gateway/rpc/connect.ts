@@ -137,7 +137,7 @@ function forwarder(method: DescMethodStreaming, bind: (context: HandlerContext) 
 async function passGate(context: HandlerContext, policy: MethodPolicy, gate: Gate): Promise<void> {
   const { exchange } = callOf(context);
   try {
-    await gate(exchange.request.headers.authorization, policy);
+    await gate(exchange, policy);
   } catch (thrown) {
     throw relay(thrown, context);
   }
@@ -155,7 +155,8 @@ function relay(thrown: unknown, context: HandlerContext): ConnectError {
 }
 
 async function handle(exchange: Exchange, handler: UniversalHandler | undefined, log: Logger): Promise<void> {
-  const { request, response } = exchange;
+  const { request } = exchange;
+  const response = exchange.response as Parameters<typeof universalResponseToNodeResponse>[1];
   if (handler === undefined) throw new EdgeError("there is nothing at this path", Code.NotFound);
   checkProtocol(exchange, handler);
   exchange.notes.route = handler.requestPath;

@@ -14,9 +14,6 @@ export interface Upstream {
   readonly own?: Transport;
 }
 
-/** A channel to one address. */
-export type UpstreamTransport = Transport & { close?(): void };
-
 /** Channels to everything that is behind the gateway. */
 export interface Upstreams {
   /** The services behind it. */
@@ -25,11 +22,10 @@ export interface Upstreams {
   channel(service: DescService): Transport;
   /** The channel for the gateway's own calls to a service, in nobody's name. */
   ownChannel(service: DescService): Transport;
-  close(): void;
 }
 
-/** Opens a channel; `forwardUser` passes the user's Authorization header on. */
-export type OpenChannel = (upstream: Upstream, forwardUser: boolean) => UpstreamTransport;
+/** Returns the channel to an upstream's address; `forwardUser` passes the user's Authorization header on. */
+export type OpenChannel = (upstream: Upstream, forwardUser: boolean) => Transport;
 
 /** Opens one channel of each kind to each address, by the policies of the first contract that is served there. */
 export function createUpstreams(list: readonly Upstream[], open: OpenChannel): Upstreams {
@@ -38,7 +34,7 @@ export function createUpstreams(list: readonly Upstream[], open: OpenChannel): U
   const forwarding = new Map(first.map((upstream) => [upstream.address, open(upstream, true)]));
   const nobodys = new Map(first.map((upstream) => [upstream.address, open(upstream, false)]));
   const byService = new Map(list.map((upstream) => [upstream.service.typeName, upstream]));
-  const transportOf = (channels: ReadonlyMap<string, UpstreamTransport>, { typeName }: DescService) => {
+  const transportOf = (channels: ReadonlyMap<string, Transport>, { typeName }: DescService) => {
     const upstream = byService.get(typeName);
     return known(upstream?.own ?? channels.get(upstream?.address ?? ""), typeName);
   };
@@ -46,9 +42,6 @@ export function createUpstreams(list: readonly Upstream[], open: OpenChannel): U
     list: others,
     channel: (service) => transportOf(forwarding, service),
     ownChannel: (service) => transportOf(nobodys, service),
-    close() {
-      for (const channel of [...forwarding.values(), ...nobodys.values()]) channel.close?.();
-    },
   };
 }
 

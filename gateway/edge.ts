@@ -1,0 +1,99 @@
+import { createClient } from "@connectrpc/connect";
+import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
+import { readPolicies } from "#mesh/contract";
+import { type AccessTokenVerifier, accessTokenVerifier, remoteKeys } from "#mesh/identity";
+import { StartError } from "#mesh/process";
+import type { Logger } from "#mesh/telemetry";
+import type { GatewayConfig } from "./config.ts";
+import { createGate } from "./guard/authenticate.ts";
+import { type Cors, createCors } from "./guard/cors.ts";
+import { isOpenToPeople } from "./guard/edge-method.ts";
+import type { Exchange } from "./http/exchange.ts";
+import { send, sendError } from "./http/send.ts";
+import { createMessageRegistry } from "./registry.ts";
+import { createRouteTable, type RouteTable } from "./rest/route-table.ts";
+import { allowedMethods, createTranscoder, type Transcode } from "./rest/transcode.ts";
+import { createRpcEdge, type RpcEdge } from "./rpc/connect.ts";
+import { createUpstreams, type OpenChannel, type Upstream, type Upstreams } from "./upstream/call-upstream.ts";
+import { answerHealth } from "./upstream/health.ts";
+
+/** What an edge is compiled from. */
+export interface EdgeOptions {
+  readonly config: Pick<GatewayConfig, "corsOrigins" | "maxBodyBytes">;
+  /** The contracts to serve and who serves them. */
+  readonly services: readonly Upstream[];
+  readonly open: OpenChannel;
+  /** Checks access tokens. Default: with the keys of the JsonWebKeyService among `services`. */
+  readonly tokens?: AccessTokenVerifier | undefined;
+  readonly log: Logger;
+  /** Whether the gateway is about to stop. */
+  stopping(): boolean;
+}
+
+/** Everything that is compiled from one set of contracts. A request is answered by one edge from begin to end. */
+export interface Edge {
+  readonly services: readonly Upstream[];
+  /** The REST side. */
+  readonly table: RouteTable;
+  /** Answers a request, an error of its own included. */
+  handle(exchange: Exchange): void;
+}
+
+/** Compiles an edge. Throws a StartError that lists what is wrong with the contracts' policies and HTTP rules. */
+export function createEdge(options: EdgeOptions): Edge {
+  const { config, services, log, stopping } = options;
+  const upstreams = createUpstreams(services, options.open);
+  const policies = [...readPolicies(services.map(({ service }) => service)).values()];
+  const registry = createMessageRegistry(services.map(({ service }) => service));
+  const table = createRouteTable(policies, registry);
+  const gate = createGate(options.tokens ?? tokensOf(upstreams));
+  const { maxBodyBytes } = config;
+  const shared = { gate, upstreams, registry, log };
+  const rpc = createRpcEdge({ ...shared, policies: policies.filter(isOpenToPeople), maxMessageBytes: maxBodyBytes });
+  const rest = createTranscoder({ ...shared, table, maxBodyBytes });
+  const parts = { rpc, rest, table, cors: createCors(config.corsOrigins), upstreams, stopping };
+  return {
+    services,
+    table,
+    handle(exchange) {
+      dispatch(exchange, parts).catch((thrown: unknown) => sendError(exchange, thrown, registry));
+    },
+  };
+}
+
+interface EdgeParts {
+  readonly rpc: RpcEdge;
+  readonly rest: Transcode;
+  readonly table: RouteTable;
+  readonly cors: Cors;
+  readonly upstreams: Upstreams;
+  stopping(): boolean;
+}
+
+async function dispatch(exchange: Exchange, parts: EdgeParts): Promise<void> {
+  const { cors, rpc, rest, upstreams } = parts;
+  cors.allow(exchange);
+  if (exchange.method === "OPTIONS" && answerOptions(exchange, parts)) return;
+  if (rpc.serves(exchange.path)) return rpc.handle(exchange);
+  if (await answerHealth(exchange, upstreams, parts.stopping())) return;
+  return rest(exchange);
+}
+
+/** Answers OPTIONS for every path that exists, unless a rule of the contracts serves it itself. */
+function answerOptions(exchange: Exchange, { cors, rpc, table }: EdgeParts): boolean {
+  const match = table.match("OPTIONS", exchange.path);
+  if (match.found) return false;
+  const methods = rpc.serves(exchange.path) ? ["GET", "OPTIONS", "POST"] : allowedMethods(match.methods);
+  if (methods.length === 0) return false;
+  exchange.notes.route = "OPTIONS";
+  send(exchange, 204, { Allow: methods.join(", "), ...cors.preflight(exchange, methods) });
+  return true;
+}
+
+function tokensOf(upstreams: Upstreams): AccessTokenVerifier {
+  const issuer = upstreams.list.find(({ service }) => service.typeName === JsonWebKeyService.typeName);
+  if (issuer === undefined) {
+    throw new StartError(`The gateway knows no keys for access tokens: add ${JsonWebKeyService.typeName} to services.`);
+  }
+  return accessTokenVerifier(remoteKeys(createClient(JsonWebKeyService, upstreams.ownChannel(issuer.service))));
+}
