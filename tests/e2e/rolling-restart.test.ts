@@ -36,7 +36,7 @@ function shopOn(customer: Customer): { readonly placed: string[]; end(): Promise
 
 async function moreAnswers(edge: EdgeBalancer, count: number): Promise<void> {
   const enough = edge.answered + count;
-  await eventually(() => expect(edge.answered).toBeGreaterThanOrEqual(enough), { timeoutMs: 30_000 });
+  await eventually(() => expect(edge.answered).toBeGreaterThanOrEqual(enough), { timeoutMs: 60_000 });
 }
 
 it("loses no call and no event when every process is restarted in turn under load", async () => {
