@@ -34,6 +34,7 @@ export { didYouMean, nearestName } from "./nearest-name.ts";
 export { callPolicyOf, declaredDeadlineMs, targetPolicyOf } from "./read-call-policy.ts";
 export { type ContractSources, readContract, readPolicies } from "./read-contract.ts";
 export { eventContract, eventKey, eventSubject } from "./read-event.ts";
+export { httpRulesOf } from "./read-method.ts";
 export { readSaga } from "./read-saga.ts";
 export { schemaHash } from "./schema-hash.ts";
 export { packageName } from "./service-name.ts";

@@ -40,7 +40,7 @@ export function readMethodPolicy(method: DescMethod, faults: Faults): MethodPoli
     return undefined;
   }
   const calls = readCallPolicy(method, faults);
-  return { method, access, deadlineMs: calls.deadlineMs, calls, http: httpRules(method) };
+  return { method, access, deadlineMs: calls.deadlineMs, calls, http: httpRulesOf(method) };
 }
 
 function namesAnyone(access: Access): boolean {
@@ -69,7 +69,7 @@ function readCommand(
 }
 
 /** Returns the method's google.api.http rule followed by its additional bindings. */
-function httpRules(method: DescMethod): HttpRule[] {
+export function httpRulesOf(method: DescMethod): HttpRule[] {
   if (!hasOption(method, http)) return [];
   const rule = getOption(method, http);
   return [rule, ...rule.additionalBindings];
