@@ -1,6 +1,7 @@
+import type { Registry } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
-import { readPolicies } from "#mesh/contract";
+import { type MethodPolicy, readPolicies } from "#mesh/contract";
 import { type AccessTokenVerifier, accessTokenVerifier, remoteKeys } from "#mesh/identity";
 import { StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
@@ -23,6 +24,10 @@ export interface EdgeOptions {
   /** The contracts to serve and who serves them. */
   readonly services: readonly Upstream[];
   readonly open: OpenChannel;
+  /** Who may call the services' methods, and how. Default: what their contracts say. */
+  readonly policies?: readonly MethodPolicy[] | undefined;
+  /** Messages that an Any may hold besides those of the services' files. */
+  readonly types?: Registry | undefined;
   /** Checks access tokens. Default: with the keys of the JsonWebKeyService among `services`. */
   readonly tokens?: AccessTokenVerifier | undefined;
   readonly log: Logger;
@@ -43,8 +48,9 @@ export interface Edge {
 export function createEdge(options: EdgeOptions): Edge {
   const { config, services, log, stopping } = options;
   const upstreams = createUpstreams(services, options.open);
-  const policies = [...readPolicies(services.map(({ service }) => service)).values()];
-  const registry = createMessageRegistry(services.map(({ service }) => service));
+  const contracts = services.map(({ service }) => service);
+  const policies = options.policies ?? [...readPolicies(contracts).values()];
+  const registry = createMessageRegistry(contracts, options.types);
   const table = createRouteTable(policies, registry);
   const gate = createGate(options.tokens ?? tokensOf(upstreams));
   const { maxBodyBytes } = config;

@@ -7,10 +7,7 @@ import { createDataPlane, type DataPlane } from "#mesh/service";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createEdge } from "./edge.ts";
-import { logWhenOver } from "./http/access-log.ts";
-import { beginExchange } from "./http/exchange.ts";
-import type { HttpRequest, HttpResponse } from "./http/message.ts";
-import { discardRest } from "./http/read-body.ts";
+import { answerRequests } from "./http/answer-requests.ts";
 import { createHttpPart } from "./http/serve.ts";
 import type { OpenChannel, Upstream } from "./upstream/call-upstream.ts";
 
@@ -49,17 +46,15 @@ export function gateway(options: GatewayOptions): Gateway {
   const compile = (services: readonly Upstream[]) =>
     createEdge({ config, services: [...services, own], tokens, open, log, stopping: () => http.stopping });
   let edge = compile(options.services);
-  const answer = (request: HttpRequest, response: HttpResponse) => {
-    const exchange = beginExchange(request, response);
-    logWhenOver(exchange, log);
-    response.on("finish", () => discardRest(request));
-    // A socket that breaks is seen by "close"; without a listener its error would end the process.
-    response.on("error", (error) => log.debug({ err: error, requestId: exchange.requestId }, "socket failed"));
-    edge.handle(exchange);
-  };
   const { host, port, drainDelayMs, drainTimeoutMs } = config;
   const drain = { drainDelayMs, drainTimeoutMs };
-  const http = createHttpPart({ host, port, ...drain, portVariable: "GATEWAY_PORT", listener: answer });
+  const http = createHttpPart({
+    host,
+    port,
+    ...drain,
+    portVariable: "GATEWAY_PORT",
+    listener: answerRequests((exchange) => edge.handle(exchange), log),
+  });
   return {
     name: "gateway",
     log,

@@ -1,8 +1,8 @@
 import { createRegistry, type DescFile, type DescService, type Registry } from "@bufbuild/protobuf";
 import { file_google_rpc_error_details } from "#gen/google/rpc/error_details_pb.ts";
 
-/** All messages that the services' files know, with google.rpc's error details: what an Any may hold. */
-export function createMessageRegistry(services: readonly DescService[]): Registry {
+/** All messages that the services' files and `more` know, with google.rpc's error details: what an Any may hold. */
+export function createMessageRegistry(services: readonly DescService[], more?: Registry): Registry {
   const files = new Set<DescFile>();
   const add = (file: DescFile) => {
     if (files.has(file)) return;
@@ -11,5 +11,5 @@ export function createMessageRegistry(services: readonly DescService[]): Registr
   };
   add(file_google_rpc_error_details);
   for (const service of services) add(service.file);
-  return createRegistry(...files);
+  return createRegistry(...(more ? [more] : []), ...files);
 }
