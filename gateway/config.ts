@@ -10,6 +10,8 @@ export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   readonly corsOrigins: readonly string[];
   /** Largest request body or message, in bytes. */
   readonly maxBodyBytes: number;
+  /** Whether /openapi.json, /openapi.yaml and /docs are there. */
+  readonly docs: boolean;
   /** How long requests are still taken when stopping, while /readyz says so, in milliseconds. */
   readonly drainDelayMs: number;
   /** How long requests may still run after that, in milliseconds. */
@@ -46,6 +48,7 @@ const shape = {
   GATEWAY_MAX_BODY_BYTES: variable
     .wholeNumber(4 * 1024 * 1024, { min: 1_024, max: 1024 * 1024 * 1024 })
     .describe("largest request body in bytes"),
+  GATEWAY_DOCS: variable.flag(true).describe("whether /openapi.json, /openapi.yaml and /docs are there"),
   GATEWAY_DRAIN_DELAY: variable.durationMs(0).describe("how long requests are still taken when stopping"),
   GATEWAY_DRAIN_TIMEOUT: variable.durationMs(10_000).describe("how long requests may still run when stopping"),
 };
@@ -64,6 +67,7 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
     port: read.GATEWAY_PORT,
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,
+    docs: read.GATEWAY_DOCS,
     drainDelayMs: read.GATEWAY_DRAIN_DELAY,
     drainTimeoutMs: read.GATEWAY_DRAIN_TIMEOUT,
   });

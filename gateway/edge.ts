@@ -1,4 +1,4 @@
-import type { Registry } from "@bufbuild/protobuf";
+import type { DescFile, Registry } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
 import { type MethodPolicy, readPolicies } from "#mesh/contract";
@@ -11,6 +11,8 @@ import { type Cors, createCors } from "./guard/cors.ts";
 import { isOpenToPeople } from "./guard/edge-method.ts";
 import type { Exchange } from "./http/exchange.ts";
 import { send, sendError } from "./http/send.ts";
+import { type ApiPages, createApiPages } from "./openapi/api-pages.ts";
+import { openApiDocument } from "./openapi/document.ts";
 import { createMessageRegistry } from "./registry.ts";
 import { createRouteTable, type RouteTable } from "./rest/route-table.ts";
 import { allowedMethods, createTranscoder, type Transcode } from "./rest/transcode.ts";
@@ -20,7 +22,7 @@ import { answerHealth } from "./upstream/health.ts";
 
 /** What an edge is compiled from. */
 export interface EdgeOptions {
-  readonly config: Pick<GatewayConfig, "corsOrigins" | "maxBodyBytes">;
+  readonly config: Pick<GatewayConfig, "corsOrigins" | "maxBodyBytes" | "docs">;
   /** The contracts to serve and who serves them. */
   readonly services: readonly Upstream[];
   readonly open: OpenChannel;
@@ -30,9 +32,17 @@ export interface EdgeOptions {
   readonly types?: Registry | undefined;
   /** Checks access tokens. Default: with the keys of the JsonWebKeyService among `services`. */
   readonly tokens?: AccessTokenVerifier | undefined;
+  readonly documentation?: Documentation | undefined;
   readonly log: Logger;
   /** Whether the gateway is about to stop. */
   stopping(): boolean;
+}
+
+/** What the description of the API is made from besides the routes. */
+export interface Documentation {
+  readonly title: string;
+  /** Files with comments and error reasons; they are asked for when somebody first reads the description. */
+  files(): readonly DescFile[];
 }
 
 /** Everything that is compiled from one set of contracts. A request is answered by one edge from begin to end. */
@@ -57,7 +67,14 @@ export function createEdge(options: EdgeOptions): Edge {
   const shared = { gate, upstreams, registry, log };
   const rpc = createRpcEdge({ ...shared, policies: policies.filter(isOpenToPeople), maxMessageBytes: maxBodyBytes });
   const rest = createTranscoder({ ...shared, table, maxBodyBytes });
-  const parts = { rpc, rest, table, cors: createCors(config.corsOrigins), upstreams, stopping };
+  const documentation = options.documentation ?? {
+    title: "API",
+    files: () => services.map(({ service }) => service.file),
+  };
+  const pages = config.docs
+    ? createApiPages(() => openApiDocument({ routes: table.routes, ...documentation }))
+    : undefined;
+  const parts = { rpc, rest, table, cors: createCors(config.corsOrigins), upstreams, pages, stopping };
   return {
     services,
     table,
@@ -73,15 +90,17 @@ interface EdgeParts {
   readonly table: RouteTable;
   readonly cors: Cors;
   readonly upstreams: Upstreams;
+  readonly pages: ApiPages | undefined;
   stopping(): boolean;
 }
 
 async function dispatch(exchange: Exchange, parts: EdgeParts): Promise<void> {
-  const { cors, rpc, rest, upstreams } = parts;
+  const { cors, rpc, rest, upstreams, pages } = parts;
   cors.allow(exchange);
   if (exchange.method === "OPTIONS" && answerOptions(exchange, parts)) return;
   if (rpc.serves(exchange.path)) return rpc.handle(exchange);
   if (await answerHealth(exchange, upstreams, parts.stopping())) return;
+  if (pages?.(exchange)) return;
   return rest(exchange);
 }
 

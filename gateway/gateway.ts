@@ -6,7 +6,7 @@ import type { Program } from "#mesh/process";
 import { createDataPlane, type DataPlane } from "#mesh/service";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import type { GatewayConfig } from "./config.ts";
-import { createEdge } from "./edge.ts";
+import { createEdge, type Documentation } from "./edge.ts";
 import { answerRequests } from "./http/answer-requests.ts";
 import { createHttpPart } from "./http/serve.ts";
 import type { OpenChannel, Upstream } from "./upstream/call-upstream.ts";
@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly log?: Logger;
   /** Checks access tokens. Default: with the keys of the JsonWebKeyService among `services`. */
   readonly tokens?: AccessTokenVerifier;
+  /** Default: what the descriptors of `services` hold. */
+  readonly documentation?: Documentation;
   /** Opens channels to services; whoever gives it closes them. Default: the mesh's own, in the name of "gateway". */
   readonly open?: OpenChannel;
 }
@@ -37,14 +39,22 @@ export interface Gateway extends Program {
 
 /** Creates the gateway. Throws a StartError that lists what is wrong with the contracts' policies and HTTP rules. */
 export function gateway(options: GatewayOptions): Gateway {
-  const { config, tokens } = options;
+  const { config, tokens, documentation } = options;
   const log = options.log ?? createLogger({ name: "gateway", level: config.logLevel, format: config.logFormat });
   const { identity, part: certificates } = openIdentity("gateway", config.security, log);
   const plane = createDataPlane({ name: "gateway", identity, config, log });
   const own = ownServices(plane);
   const open = options.open ?? (({ service, address }, forwardUser) => plane.transport(service, address, forwardUser));
   const compile = (services: readonly Upstream[]) =>
-    createEdge({ config, services: [...services, own], tokens, open, log, stopping: () => http.stopping });
+    createEdge({
+      config,
+      services: [...services, own],
+      tokens,
+      documentation,
+      open,
+      log,
+      stopping: () => http.stopping,
+    });
   let edge = compile(options.services);
   const { host, port, drainDelayMs, drainTimeoutMs } = config;
   const drain = { drainDelayMs, drainTimeoutMs };

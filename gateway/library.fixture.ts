@@ -137,6 +137,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     self: { address: "", version: "", zone: "", weight: 1 },
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
+    docs: true,
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,
     addressOf: () => "127.0.0.1:1",

@@ -73,6 +73,7 @@ test("the configuration has its documented defaults", () => {
     port: 8080,
     corsOrigins: [],
     maxBodyBytes: 4_194_304,
+    docs: true,
     drainDelayMs: 0,
     drainTimeoutMs: 10_000,
   });

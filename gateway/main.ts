@@ -1,9 +1,9 @@
 import { run } from "#mesh/process";
 import { readGatewayConfig } from "./config.ts";
 import { gateway } from "./gateway.ts";
-import { edgeServices } from "./services.ts";
+import { documentation, edgeServices } from "./services.ts";
 
 await run(() => {
   const config = readGatewayConfig();
-  return gateway({ config, services: edgeServices(config) });
+  return gateway({ config, services: edgeServices(config), documentation });
 });

@@ -8,6 +8,8 @@ import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
 import { ShippingService } from "#gen/shop/shipping/v1/shipping_service_pb.ts";
 import type { GatewayConfig } from "./config.ts";
+import type { Documentation } from "./edge.ts";
+import { ownContracts, readContractImage } from "./openapi/contract-image.ts";
 import type { Upstream } from "./upstream/call-upstream.ts";
 
 /** Contracts at the edge, each with the one whose process serves it. */
@@ -22,6 +24,15 @@ const served: readonly { readonly service: DescService; readonly at: DescService
   { service: PaymentService, at: PaymentService },
   { service: ShippingService, at: ShippingService },
 ];
+
+/** How their API is described: with the comments and reasons of every contract of this tree. */
+export const documentation: Documentation = {
+  title: "Shop",
+  files: () => [...readContractImage(ownContracts).files],
+};
+
+/** The contracts at the edge. */
+export const edgeContracts: readonly DescService[] = served.map(({ service }) => service);
 
 /** The contracts that the gateway serves, with the addresses of their processes. */
 export function edgeServices(config: Pick<GatewayConfig, "addressOf" | "serverOf">): Upstream[] {

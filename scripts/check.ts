@@ -44,9 +44,12 @@ async function generated(folder: string): Promise<undefined> {
   await capture("buf", ["generate", "--output", folder]);
   const image = join(folder, "gen", "contracts.binpb");
   await capture("buf", ["build", "proto", "--as-file-descriptor-set", "--output", image]);
-  await capture("git", ["diff", "--no-index", "--stat", "gen", join(folder, "gen")]).catch((error: Error) => {
-    throw new Error(`${error.message}\ngen/ is not what the contracts say. Run: npm run gen`);
-  });
+  await capture("node", ["scripts/write-openapi.ts", "--into", folder]);
+  for (const place of ["gen", "docs/openapi.yaml"]) {
+    await capture("git", ["diff", "--no-index", "--stat", place, join(folder, place)]).catch((error: Error) => {
+      throw new Error(`${error.message}\n${place} is not what the contracts say. Run: npm run gen`);
+    });
+  }
 }
 
 /** Proves the sagas, writes their pages again, beside, and lets no file differ. */

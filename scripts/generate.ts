@@ -1,4 +1,4 @@
-// `npm run gen`: third-party protos from npm packages → third_party/, then every contract → gen/.
+// `npm run gen`: third-party protos from npm packages → third_party/, then every contract → gen/ and docs/openapi.yaml.
 import { run } from "./run.ts";
 import { writeThirdPartyProtos } from "./third-party-protos.ts";
 
@@ -6,3 +6,4 @@ writeThirdPartyProtos();
 await run("buf", ["generate"]);
 // What generated code leaves out: comments, lines, and what no generated file imports.
 await run("buf", ["build", "proto", "--as-file-descriptor-set", "--output", "gen/contracts.binpb"]);
+await run("node", ["scripts/write-openapi.ts"]);

@@ -9,7 +9,7 @@ import { readServiceConfig, type ServiceConfig } from "#mesh/config";
 import { group, type Part, together } from "#mesh/process";
 import { readGatewayConfig } from "../gateway/config.ts";
 import { gateway } from "../gateway/gateway.ts";
-import { edgeServices } from "../gateway/services.ts";
+import { documentation, edgeServices } from "../gateway/services.ts";
 import { identityService } from "../services/platform/identity/service.ts";
 import { readIdentitySettings } from "../services/platform/identity/settings.ts";
 import { catalogService, readCatalogSettings } from "../services/shop/catalog/service.ts";
@@ -50,7 +50,7 @@ export function shop(environment: NodeJS.ProcessEnv): Shop {
     readProviderSettings(env),
   );
   const edge = readGatewayConfig(env);
-  const entrance = gateway({ config: edge, services: edgeServices(edge) });
+  const entrance = gateway({ config: edge, services: edgeServices(edge), documentation });
   return {
     ...group("shop", [provider, together("services", services), entrance]),
     services,

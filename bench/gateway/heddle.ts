@@ -20,6 +20,7 @@ const edge = gateway({
     self: { address: "", version: "", zone: "", weight: 1 },
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
+    docs: true,
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,
     addressOf: () => address,

@@ -33,9 +33,14 @@ export interface ErrorAnswer {
   readonly body: string;
 }
 
+/** HTTP status of a code. */
+export function statusOf(code: Code): number {
+  return statuses[code] ?? 500;
+}
+
 /** HTTP status of an error. */
 export function httpStatusOf(error: ConnectError): number {
-  return (error instanceof EdgeError ? error.status : undefined) ?? statuses[error.code] ?? 500;
+  return (error instanceof EdgeError ? error.status : undefined) ?? statusOf(error.code);
 }
 
 /**

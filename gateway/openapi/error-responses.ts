@@ -1,0 +1,46 @@
+import { type DescEnumValue, type DescFile, getOption, hasOption } from "@bufbuild/protobuf";
+import type { Code as ConnectCode } from "@connectrpc/connect";
+import { CodeSchema } from "#gen/google/rpc/code_pb.ts";
+import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
+import { error } from "#gen/heddle/v1/error_pb.ts";
+import { statusOf } from "../http/error-status.ts";
+import type { Schemas } from "./message-schema.ts";
+import type { Schema } from "./value-schema.ts";
+
+/** Responses that many operations share, by name: those of the gateway, and one with the reasons of each package. */
+export function errorResponses(packages: Iterable<string>, files: readonly DescFile[], schemas: Schemas): Schema {
+  const content = { "application/json": { schema: schemas.message(StatusSchema) } };
+  const own = [...new Set(packages)]
+    .toSorted()
+    .map((name) => [name, { description: reasonsText(name, files), content }]);
+  return {
+    BadRequest: {
+      description: "The request breaks a rule. The details hold a google.rpc.BadRequest that names each field.",
+      content,
+    },
+    Unauthenticated: {
+      description: "Nobody is signed in, or the token is not valid.",
+      headers: { "WWW-Authenticate": { required: true, schema: { type: "string" } } },
+      content,
+    },
+    PermissionDenied: { description: "The user lacks the role.", content },
+    ...Object.fromEntries(own),
+  };
+}
+
+/** What a client may switch on: the reason of google.rpc.ErrorInfo. */
+function reasonsText(name: string, files: readonly DescFile[]): string {
+  const enums = files.filter(({ proto }) => proto.package === name).flatMap((file) => file.enums);
+  const rows = enums.flatMap(({ values }) => values.filter((value) => hasOption(value, error)).map(reasonRow));
+  const text = "An error, with the HTTP status of its code.";
+  if (rows.length === 0) return text;
+  const head = "| status | code | reason | message |\n|---|---|---|---|";
+  return `${text} The details may hold a google.rpc.ErrorInfo with one of these reasons:\n\n${head}\n${rows.join("\n")}`;
+}
+
+function reasonRow(value: DescEnumValue): string {
+  const { code, message } = getOption(value, error);
+  // Both enums hold the codes of gRPC.
+  const status = statusOf(code as number as ConnectCode);
+  return `| ${status} | ${CodeSchema.value[code]?.name ?? code} | \`${value.name}\` | ${message.replaceAll("|", "\\|")} |`;
+}

@@ -1,0 +1,133 @@
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { type Access, Audience } from "#gen/heddle/v1/policy_pb.ts";
+import type { SourceIndex } from "#mesh/contract";
+import type { Route } from "../rest/route-table.ts";
+import { isServerStreaming } from "../rpc/method-kind.ts";
+import { described, type Schemas } from "./message-schema.ts";
+import { celNotes, messageRulesOf } from "./rules.ts";
+import type { Schema } from "./value-schema.ts";
+
+/** What operations are described with. */
+export interface OperationContext {
+  readonly schemas: Schemas;
+  readonly sourceOf: SourceIndex;
+}
+
+const httpBody = "google.api.HttpBody";
+
+/** Describes one route. `id` is unique in the document, `parameters` are those of path and query. */
+export function operation(
+  route: Route,
+  { id, parameters }: { readonly id: string; readonly parameters: readonly Schema[] },
+  context: OperationContext,
+): Schema {
+  const { method, access } = route.policy;
+  const body = requestBody(route, context.schemas);
+  const takesInput = parameters.length > 0 || body !== undefined;
+  return {
+    ...texts(route, context),
+    operationId: id,
+    tags: [method.parent.typeName],
+    ...(parameters.length > 0 && { parameters: [...parameters] }),
+    ...(body && { requestBody: body }),
+    responses: {
+      "200": answer(route, context),
+      ...(takesInput && { "400": { $ref: "#/components/responses/BadRequest" } }),
+      ...(access.audience !== Audience.PUBLIC && { "401": { $ref: "#/components/responses/Unauthenticated" } }),
+      ...(isForRoles(access) && { "403": { $ref: "#/components/responses/PermissionDenied" } }),
+      default: { $ref: `#/components/responses/${method.parent.file.proto.package}` },
+    },
+    security: security(access),
+    ...(method.deprecated && { deprecated: true }),
+    "x-rpc": `${method.parent.typeName}/${method.name}`,
+    ...(method.methodKind !== "unary" && { "x-streaming": method.methodKind }),
+  };
+}
+
+/** Whether being signed in is not enough. */
+function isForRoles({ audience, roles }: Access): boolean {
+  return audience === Audience.UNSPECIFIED && roles.length > 0;
+}
+
+/** For bearer tokens the list holds roles (OpenAPI 3.1, Security Requirement Object); one of them is enough. */
+function security(access: Access): Schema[] {
+  if (access.audience === Audience.PUBLIC) return [];
+  return isForRoles(access) ? access.roles.map((role) => ({ bearer: [role] })) : [{ bearer: [] }];
+}
+
+function texts({ policy: { method, access }, body }: Route, { sourceOf }: OperationContext): Schema {
+  const comment = sourceOf(method)?.comment ?? "";
+  const [summary = "", rest = ""] = splitSentence(comment);
+  const who = isForRoles(access) ? `Needs the role ${access.roles.map((role) => `\`${role}\``).join(" or ")}.` : "";
+  // With the whole request as body they are in its schema.
+  const rules = body === "*" ? [] : celNotes(messageRulesOf(method.input));
+  const description = [rest, ...rules, who].filter((text) => text !== "").join("\n\n");
+  return { ...(summary !== "" && { summary }), ...described(description) };
+}
+
+/** The first sentence without its full stop, and what follows. */
+function splitSentence(comment: string): [first: string, rest: string] {
+  const end = /[.](?=\s|$)/.exec(comment)?.index ?? comment.length;
+  return [comment.slice(0, end).replaceAll("\n", " "), comment.slice(end + 1).trim()];
+}
+
+function requestBody(route: Route, schemas: Schemas): Schema | undefined {
+  const { input } = route.policy.method;
+  if (route.body === "") return undefined;
+  if (route.body === "*") return wholeBody(route, schemas);
+  const field = fieldOf(input, route.body);
+  if (field.message?.typeName === httpBody && field.fieldKind === "message") return bytes();
+  const { description = "", ...schema } = schemas.field(field);
+  return {
+    ...described(String(description)),
+    ...(schemas.isRequired(field) && { required: true }),
+    content: { "application/json": { schema: inner(route, field, schemas) ?? schema } },
+    "x-field": field.jsonName,
+  };
+}
+
+/** The body's message without what the path gives already. */
+function inner(route: Route, field: DescField, schemas: Schemas): Schema | undefined {
+  const prefix = `${field.name}.`;
+  const inPath = route.variables.filter(({ path }) => path.startsWith(prefix)).map(({ path }) => path);
+  if (field.fieldKind !== "message" || inPath.length === 0) return undefined;
+  return schemas.without(field.message, new Set(inPath.map((path) => path.slice(prefix.length))));
+}
+
+function wholeBody({ policy, variables }: Route, schemas: Schemas): Schema {
+  const { input } = policy.method;
+  if (input.typeName === httpBody) return bytes();
+  const inPath = new Set(variables.map(({ path }) => path));
+  const needed = input.fields.some((field) => !inPath.has(field.name) && schemas.isRequired(field));
+  return {
+    ...(needed && { required: true }),
+    content: { "application/json": { schema: schemas.without(input, inPath) } },
+  };
+}
+
+function answer(route: Route, { schemas, sourceOf }: OperationContext): Schema {
+  const { output } = route.policy.method;
+  const field = route.responseBody === "" ? undefined : fieldOf(output, route.responseBody);
+  const message = field?.fieldKind === "message" ? field.message : output;
+  const description = sourceOf(field ?? output)?.comment || "The answer.";
+  if (message.typeName === httpBody && (field === undefined || field.fieldKind === "message")) {
+    return { ...bytes(), description };
+  }
+  const { description: _, ...schema } = field ? schemas.field(field) : schemas.message(output);
+  if (!isServerStreaming(route.policy.method)) return { description, content: { "application/json": { schema } } };
+  return {
+    description: `${description}\n\nA stream of messages, one a line. A failure on the way is a last line \`{"error": …}\`.`,
+    content: { "application/x-ndjson": { schema } },
+  };
+}
+
+function bytes(): Schema {
+  return { content: { "*/*": { schema: {} } } };
+}
+
+function fieldOf(message: DescMessage, name: string): DescField {
+  const field = message.fields.find((candidate) => candidate.name === name);
+  // The route table has checked it.
+  if (field === undefined) throw new TypeError(`${message.typeName} has no field "${name}"`);
+  return field;
+}
