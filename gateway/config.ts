@@ -2,6 +2,16 @@ import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.t
 import { readEnvironment, readServiceConfig, type ServiceConfig, variable, withLogin } from "#mesh/config";
 import { registryUser } from "#mesh/nats";
 
+/** Times of streams, in milliseconds. */
+export interface StreamLimits {
+  /** When a stream whose first message is not there opens without it. */
+  readonly openAfterMs: number;
+  /** How often a silence is broken by a sign of life; 0 for never. */
+  readonly heartbeatMs: number;
+  /** How long a stream may carry no message before it is ended; 0 for ever. */
+  readonly idleTimeoutMs: number;
+}
+
 /** What the gateway's process takes from its environment. Frozen. */
 export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   /** Port to listen on; 0 takes a free one. */
@@ -16,6 +26,7 @@ export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   readonly drainDelayMs: number;
   /** How long requests may still run after that, in milliseconds. */
   readonly drainTimeoutMs: number;
+  readonly streams: StreamLimits;
 }
 
 /** What the gateway reads as every service does. */
@@ -51,6 +62,9 @@ const shape = {
   GATEWAY_DOCS: variable.flag(true).describe("whether /openapi.json, /openapi.yaml and /docs are there"),
   GATEWAY_DRAIN_DELAY: variable.durationMs(0).describe("how long requests are still taken when stopping"),
   GATEWAY_DRAIN_TIMEOUT: variable.durationMs(10_000).describe("how long requests may still run when stopping"),
+  GATEWAY_STREAM_OPEN_AFTER: variable.durationMs(1_000).describe("when a stream opens without its first message"),
+  GATEWAY_STREAM_HEARTBEAT: variable.durationMs(15_000).describe("how often a silent stream gives a sign of life"),
+  GATEWAY_STREAM_IDLE_TIMEOUT: variable.durationMs(300_000).describe("how long a stream may carry no message"),
 };
 
 /** Reads the gateway's configuration. Throws a ConfigurationError that lists every fault. */
@@ -70,6 +84,11 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
     docs: read.GATEWAY_DOCS,
     drainDelayMs: read.GATEWAY_DRAIN_DELAY,
     drainTimeoutMs: read.GATEWAY_DRAIN_TIMEOUT,
+    streams: {
+      openAfterMs: read.GATEWAY_STREAM_OPEN_AFTER,
+      heartbeatMs: read.GATEWAY_STREAM_HEARTBEAT,
+      idleTimeoutMs: read.GATEWAY_STREAM_IDLE_TIMEOUT,
+    },
   });
 }
 

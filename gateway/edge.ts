@@ -22,7 +22,7 @@ import { answerHealth } from "./upstream/health.ts";
 
 /** What an edge is compiled from. */
 export interface EdgeOptions {
-  readonly config: Pick<GatewayConfig, "corsOrigins" | "maxBodyBytes" | "docs">;
+  readonly config: Pick<GatewayConfig, "corsOrigins" | "maxBodyBytes" | "docs" | "streams">;
   /** The contracts to serve and who serves them. */
   readonly services: readonly Upstream[];
   readonly open: OpenChannel;
@@ -66,7 +66,7 @@ export function createEdge(options: EdgeOptions): Edge {
   const { maxBodyBytes } = config;
   const shared = { gate, upstreams, registry, log };
   const rpc = createRpcEdge({ ...shared, policies: policies.filter(isOpenToPeople), maxMessageBytes: maxBodyBytes });
-  const rest = createTranscoder({ ...shared, table, maxBodyBytes });
+  const rest = createTranscoder({ ...shared, table, maxBodyBytes, streams: config.streams });
   const documentation = options.documentation ?? {
     title: "API",
     files: () => services.map(({ service }) => service.file),

@@ -140,6 +140,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     docs: true,
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,
+    streams: { openAfterMs: 1_000, heartbeatMs: 15_000, idleTimeoutMs: 300_000 },
     addressOf: () => "127.0.0.1:1",
     serverOf: () => "test.library",
     ...own,

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,6 +24,7 @@ import { HttpRuleSchema } from "#gen/google/api/http_pb.ts";
 import { PolicySchema, policy, ServerSchema, server } from "#gen/heddle/v1/policy_pb.ts";
 
 const buf = fileURLToPath(new URL("../node_modules/.bin/buf", import.meta.url));
+const googleApi = fileURLToPath(new URL("../node_modules/google-proto-files/google/api/", import.meta.url));
 
 /** Options of a method of a contract that exists only in a test. */
 export interface MethodOptionsInit {
@@ -32,7 +33,7 @@ export interface MethodOptionsInit {
 }
 
 /**
- * Compiles the text of one proto file, which may import google/protobuf, into descriptors without generated code.
+ * Compiles the text of one proto file, which may import google/protobuf and google/api/httpbody.proto, into descriptors without generated code.
  * `methods` adds options to rpcs by their name.
  */
 export function compileContract(text: string, methods: Readonly<Record<string, MethodOptionsInit>> = {}): FileRegistry {
@@ -51,6 +52,7 @@ function imageOf(text: string): Uint8Array {
     const file = join(folder, "contract/test/v1/test.proto");
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
+    cpSync(join(googleApi, "httpbody.proto"), join(folder, "google/api/httpbody.proto"));
     const image = execFileSync(buf, ["build", folder, "--as-file-descriptor-set", "-o", "-"]);
     images.set(text, image);
     return image;

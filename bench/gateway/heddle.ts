@@ -23,6 +23,7 @@ const edge = gateway({
     docs: true,
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,
+    streams: { openAfterMs: 1_000, heartbeatMs: 15_000, idleTimeoutMs: 300_000 },
     addressOf: () => address,
     serverOf: () => "",
   },

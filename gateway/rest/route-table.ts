@@ -9,6 +9,7 @@ import { createRouteTree, type Match } from "./match.ts";
 import { compilePrint, type Print } from "./print-answer.ts";
 import { findRequestField, type RequestField } from "./request-field.ts";
 import { parseTemplate, type Template, TemplateError } from "./route-template.ts";
+import { compileResume, type StreamResume } from "./stream-resume.ts";
 
 /** One rule of google.api.http, compiled. */
 export interface Route {
@@ -24,6 +25,8 @@ export interface Route {
   readonly responseBody: string;
   readonly bind: Bind;
   readonly print: Print;
+  /** Where readers of its stream go on after a break. */
+  readonly resume: StreamResume | undefined;
 }
 
 /** The REST side of the contracts. */
@@ -82,7 +85,16 @@ function compileRoute(policy: MethodPolicy, rule: HttpRule, registry: Registry):
     ...{ httpMethod, template, policy, variables, body, responseBody },
     bind: compileBind(input, { method: httpMethod, variables, body, registry }),
     print: compilePrint(output, responseBody, registry),
+    resume: readResume(policy, variables),
   };
+}
+
+function readResume(policy: MethodPolicy, variables: readonly RequestField[]): StreamResume | undefined {
+  const place = policy.resume?.request.path;
+  if (variables.some(({ path }) => path === place)) {
+    throw new RuleFault(`the path gives "${place}", where readers go on after a break`, "name another request_field");
+  }
+  return compileResume(policy);
 }
 
 function checkMethod(policy: MethodPolicy): void {

@@ -1,41 +1,38 @@
-import { once } from "node:events";
-import type { Message, Registry } from "@bufbuild/protobuf";
-import { statusJson, toConnectError } from "../http/error-status.ts";
+import type { Message } from "@bufbuild/protobuf";
 import type { Exchange } from "../http/exchange.ts";
-import type { Print } from "./print-answer.ts";
+import { watchIdle } from "../http/idle.ts";
+import { StreamBody, type StreamBodyOptions } from "./stream-body.ts";
 
-/**
- * Answers with a stream of messages as NDJSON, one JSON value a line. The headers wait for the first message, so that
- * an early failure still has its own status: it is thrown. A late one becomes a last line `{"error": Status}`, and the
- * answer is then broken off: no client can take it for complete.
- */
-export async function answerStream(
-  exchange: Exchange,
-  messages: AsyncIterable<Message>,
-  how: { readonly print: Print; readonly registry: Registry },
-): Promise<void> {
-  const { response } = exchange;
-  const iterator = messages[Symbol.asyncIterator]();
-  let next = await iterator.next();
-  response.writeHead(200, {
-    "Content-Type": "application/x-ndjson",
-    "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",
-  });
-  try {
-    response.flushHeaders();
-    for (; !next.done; next = await iterator.next()) await writeLine(exchange, how.print(next.value));
-    response.end();
-  } catch (thrown) {
-    const error = toConnectError(thrown, exchange);
-    const line = JSON.stringify({ error: statusJson(error, how.registry) });
-    // Destroyed only when the line is out, and never ended: the missing last chunk shows the abort.
-    response.write(`${line}\n`, () => response.destroy());
-  } finally {
-    await iterator.return?.();
-  }
+/** How a stream is answered. */
+export interface StreamAnswerOptions extends StreamBodyOptions {
+  /** Calls the method. The signal aborts when the client goes away, or when nothing has moved for too long. */
+  call(signal: AbortSignal): Promise<AsyncIterable<Message>>;
 }
 
-async function writeLine({ response, signal }: Exchange, json: string): Promise<void> {
-  if (!response.write(`${json}\n`)) await once(response, "drain", { signal });
+/**
+ * Answers with a stream of messages. The headers wait for the first message, so that an early failure still has its own
+ * status: it is thrown. They do not wait for ever: a stream that is quiet at first opens after a while. A late failure
+ * is written as the format has it, and the answer is then broken off: no client can take it for complete. A client that
+ * reads slowly slows the service down; one that leaves, or stands still for too long, ends the call.
+ */
+export async function answerStream(exchange: Exchange, options: StreamAnswerOptions): Promise<void> {
+  const { limits } = options;
+  const idle = watchIdle(exchange.signal, limits.idleTimeoutMs);
+  const body = new StreamBody(exchange, options);
+  const opening = setTimeout(() => body.begin(), limits.openAfterMs);
+  try {
+    for await (const message of await options.call(idle.signal)) {
+      idle.moved();
+      await body.write(message, idle.signal);
+      idle.moved();
+      // What HEAD asks for is known by now.
+      if (exchange.method === "HEAD") break;
+    }
+    body.end();
+  } catch (thrown) {
+    body.fail(idle.signal.aborted ? idle.signal.reason : thrown);
+  } finally {
+    clearTimeout(opening);
+    idle.stop();
+  }
 }

@@ -1,8 +1,9 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, type Transport } from "@connectrpc/connect";
+import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
 import { EdgeError } from "../http/edge-error.ts";
-import { type Exchange, remainingMs } from "../http/exchange.ts";
+import { type Exchange, headerOf, remainingMs } from "../http/exchange.ts";
 import { readJsonBody } from "../http/read-body.ts";
 import { send } from "../http/send.ts";
 import { readTimeout } from "../http/timeout.ts";
@@ -10,6 +11,7 @@ import { isServerStreaming, isUnary } from "../rpc/method-kind.ts";
 import { callStream, callUnary, type Upstreams } from "../upstream/call-upstream.ts";
 import type { Route, RouteTable } from "./route-table.ts";
 import { answerStream } from "./stream-answer.ts";
+import { streamFormatOf } from "./stream-format.ts";
 
 /** What REST needs. */
 export interface TranscoderOptions {
@@ -19,6 +21,7 @@ export interface TranscoderOptions {
   readonly registry: Registry;
   /** Largest body, in bytes. */
   readonly maxBodyBytes: number;
+  readonly streams: StreamLimits;
 }
 
 /** Answers a request by the rules of google.api.http. What it throws is the answer's error. */
@@ -53,11 +56,12 @@ interface Answering {
   readonly message: Parameters<typeof callUnary>[2]["message"];
   readonly timeoutMs: number;
   readonly registry: Registry;
+  readonly streams: StreamLimits;
 }
 
 async function answer(exchange: Exchange, route: Route, how: Answering): Promise<void> {
   const { method } = route.policy;
-  const { transport, message, timeoutMs, registry } = how;
+  const { transport, message, timeoutMs, registry, streams } = how;
   if (isUnary(method)) {
     const response = await callUnary(exchange, transport, { method, message, timeoutMs });
     send(exchange, 200, {}, route.print(response.message));
@@ -65,8 +69,14 @@ async function answer(exchange: Exchange, route: Route, how: Answering): Promise
   }
   // The route table takes no method with a stream of requests.
   if (!isServerStreaming(method)) throw new EdgeError(`${method.name} has no REST form`, Code.Unimplemented);
-  const response = await callStream(exchange, transport, { method, messages: once(message), timeoutMs });
-  await answerStream(exchange, response.message, { print: route.print, registry });
+  const format = streamFormatOf(exchange.request.headers.accept);
+  const lastEventId = headerOf(exchange.request, "last-event-id");
+  if (format.resumes && lastEventId) route.resume?.bind(message, lastEventId);
+  await answerStream(exchange, {
+    ...{ format, print: route.print, idOf: route.resume?.idOf, registry, limits: streams },
+    call: async (signal) =>
+      (await callStream(exchange, transport, { method, messages: once(message), timeoutMs, signal })).message,
+  });
 }
 
 async function* once<T>(value: T): AsyncIterable<T> {

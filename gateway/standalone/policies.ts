@@ -40,5 +40,6 @@ function foreignPolicy(method: DescMethod, { signedIn, open, deadlineMs, streamD
     access: create(AccessSchema, { audience: isOpen ? Audience.PUBLIC : Audience.SIGNED_IN }),
     deadlineMs: method.methodKind === "unary" ? deadlineMs : streamDeadlineMs,
     calls: callPolicyOf(method),
+    resume: undefined,
   };
 }

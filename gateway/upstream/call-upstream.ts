@@ -71,7 +71,7 @@ export async function callUnary(
   }
 }
 
-/** Calls a streaming method within the request's scope. */
+/** Calls a streaming method within the request's scope. `signal` ends it; default: when the client goes away. */
 export function callStream(
   exchange: Exchange,
   transport: Transport,
@@ -79,11 +79,12 @@ export function callStream(
     readonly method: DescMethodStreaming;
     readonly messages: AsyncIterable<Message>;
     readonly timeoutMs: number;
+    readonly signal?: AbortSignal;
   },
 ): Promise<StreamResponse> {
-  const { method, messages, timeoutMs } = call;
-  return runInScope(scopeOf(exchange, timeoutMs), () =>
-    transport.stream(method, exchange.signal, timeoutMs, forwardedHeaders(exchange), messages),
+  const { method, messages, timeoutMs, signal = exchange.signal } = call;
+  return runInScope({ ...scopeOf(exchange, timeoutMs), signal }, () =>
+    transport.stream(method, signal, timeoutMs, forwardedHeaders(exchange), messages),
   );
 }
 

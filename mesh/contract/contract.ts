@@ -34,6 +34,25 @@ export interface MethodPolicy {
   readonly calls: CallPolicy;
   /** Routes of google.api.http, additional bindings included and flattened. */
   readonly http: readonly HttpRule[];
+  /** Where a reader of its stream goes on after a break. Undefined: the stream begins anew. */
+  readonly resume: ResumeContract | undefined;
+}
+
+/** A place in a stream of responses. Both fields hold the same kind of value. */
+export interface ResumeContract {
+  /** Field of the request after whose value the stream begins. */
+  readonly request: FieldPath;
+  /** Field of each response that tells how far the stream is. */
+  readonly response: FieldPath;
+}
+
+/** A single value somewhere in a message. */
+export interface FieldPath {
+  /** Names with dots between. */
+  readonly path: string;
+  /** The message fields on the way. */
+  readonly parents: readonly (DescField & { fieldKind: "message" })[];
+  readonly field: DescField & { fieldKind: "scalar" };
 }
 
 /** One method as its own service sees it. */

@@ -22,6 +22,7 @@ import {
   policy,
   RetryBudgetSchema,
   RetrySchema,
+  StreamSchema,
   server,
 } from "#gen/heddle/v1/policy_pb.ts";
 import { type On, on, type Participant, participant, type Timer, timer } from "#gen/heddle/v1/saga_pb.ts";
@@ -74,6 +75,15 @@ const rejected =
   "shop/order/reactions/v1/order_reactions.proto: shop.order.reactions.v1.OrderReactionService.OnStockRejected: ";
 const placeOrder = "shop/order/v1/order_service.proto: shop.order.v1.OrderService.PlaceOrder: ";
 const participantOf = "shop/order/reactions/v1/order_reactions.proto: shop.order.reactions.v1.OrderReactionService: ";
+
+const getOrder = "shop/order/v1/order_service.proto: shop.order.v1.OrderService.GetOrder: ";
+
+/** Makes GetOrder a stream of orders whose place is told by two fields. */
+function streamed(service: FileDescriptorProto, requestField: string, responseField: string): void {
+  found(method(service, "GetOrder")).serverStreaming = true;
+  const stream = create(StreamSchema, { resume: { requestField, responseField } });
+  changePolicy(service, "GetOrder", (value) => Object.assign(value, { stream }));
+}
 
 const orderService = "shop/order/v1/order_service.proto: shop.order.v1.OrderService: ";
 
@@ -441,6 +451,32 @@ const faulty: [title: string, change: (files: Files) => void, fault: string][] =
       }),
     `${orderService}field 99 of heddle.v1.Retry is unknown to this version of Heddle`,
   ],
+  [
+    "a place in a stream that is none",
+    ({ service }) =>
+      changePolicy(service, "GetOrder", (value) => Object.assign(value, { stream: create(StreamSchema) })),
+    `${getOrder}it has no stream of responses. Mend: drop stream from its policy.`,
+  ],
+  [
+    "a place in a stream that no request can name, with the field that was meant",
+    ({ service }) => streamed(service, "idd", "order.id"),
+    `${getOrder}stream.resume.request_field "idd" names no field of shop.order.v1.GetOrderRequest. Mend: name one; did you mean "id"?.`,
+  ],
+  [
+    "a place in a stream that no response tells",
+    ({ service }) => streamed(service, "id", "order.items.name"),
+    `${getOrder}stream.resume.response_field "order.items.name" names no field of shop.order.v1.GetOrderResponse`,
+  ],
+  [
+    "a place in a stream that is a message",
+    ({ service }) => streamed(service, "id", "order.total"),
+    `${getOrder}stream.resume.response_field "order.total" is no single string or integer. Mend: name one that is.`,
+  ],
+  [
+    "a place in a stream told in another type",
+    ({ service }) => streamed(service, "id", "order.total.units"),
+    `${getOrder}stream.resume joins id and order.total.units, which differ in type. Mend: join two strings or two integers.`,
+  ],
 ];
 
 function seconds(count: bigint) {
@@ -450,6 +486,15 @@ function seconds(count: bigint) {
 describe("a contract is refused with file, element and mend", () => {
   it("finds nothing wrong with the unchanged contract", () => {
     expect(faultsAfter(() => undefined)).toEqual([]);
+  });
+
+  it("reads where a stream goes on", () => {
+    const sources = changedOrder(({ service }) => streamed(service, "id", "order.id"));
+    const { resume } = found(readContract(sources).methods.get(found(sources.services[0].method.getOrder)));
+    expect(resume).toMatchObject({
+      request: { path: "id", parents: [], field: { name: "id" } },
+      response: { path: "order.id", parents: [{ name: "order" }], field: { name: "id" } },
+    });
   });
 
   it.each(faulty)("for %s", (_title, change, fault) => {

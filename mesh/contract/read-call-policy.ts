@@ -16,8 +16,9 @@ import { readDuration } from "./read-duration.ts";
 import { readAdmission, readBreaker, readBulkhead, readEjection } from "./read-guards.ts";
 import { readBudget, readHedge, readRetry } from "./read-retry.ts";
 
-/** Default and bounds of a method's deadline. */
+/** Default and bounds of a method's deadline; a stream may go on for longer than a call. */
 const deadlineBounds = { option: "deadline", defaultMs: 10_000, maxMs: 300_000 };
+const streamDeadlineBounds = { ...deadlineBounds, maxMs: 86_400_000 };
 const cachedBounds = { option: "fallback.cached", defaultMs: 60_000, maxMs: 86_400_000 };
 
 /** Faults of what a service declares for all its methods show once, at the service; here they are dropped. */
@@ -92,7 +93,8 @@ export function declaredDeadlineMs(method: DescMethod): number {
 
 function readDeadline(method: DescMethod, { deadline }: Policy, faults: Faults): number {
   if (!hasOption(method, policyOption)) return Number.POSITIVE_INFINITY;
-  return readDuration(deadline, method, deadlineBounds, faults);
+  const bounds = method.methodKind === "unary" ? deadlineBounds : streamDeadlineBounds;
+  return readDuration(deadline, method, bounds, faults);
 }
 
 function isIdempotent({ idempotency }: DescMethod): boolean {

@@ -9,6 +9,7 @@ import type { EventIndex } from "./event-index.ts";
 import type { Faults } from "./faults.ts";
 import { readCallPolicy } from "./read-call-policy.ts";
 import { readMoves, readStates } from "./read-moves.ts";
+import { readResume } from "./read-resume.ts";
 
 /** What the reading of a method needs to know about the rest of the contract. */
 export interface MethodSurroundings {
@@ -40,7 +41,8 @@ export function readMethodPolicy(method: DescMethod, faults: Faults): MethodPoli
     return undefined;
   }
   const calls = readCallPolicy(method, faults);
-  return { method, access, deadlineMs: calls.deadlineMs, calls, http: httpRulesOf(method) };
+  const resume = readResume(method, faults);
+  return { method, access, deadlineMs: calls.deadlineMs, calls, http: httpRulesOf(method), resume };
 }
 
 function namesAnyone(access: Access): boolean {
