@@ -1,5 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { EdgeError } from "./edge-error.ts";
+import { badField, EdgeError } from "./edge-error.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpRequest, HttpResponse } from "./message.ts";
 
@@ -7,17 +7,49 @@ import type { HttpRequest, HttpResponse } from "./message.ts";
 const discardedBytes = 16 * 1024 * 1024;
 const discardedMs = 5_000;
 
+/** Which bodies are read. */
+export interface BodyLimits {
+  /** Largest body, in bytes. */
+  readonly limitBytes: number;
+  /** Whether any content type will do. Default: JSON only. */
+  readonly anyType?: boolean;
+}
+
 /**
- * Reads a whole body, undefined for none. Throws 413 as soon as it is known to be above `limitBytes`, which with a
+ * Reads a whole body, undefined for none. Throws 413 as soon as it is known to be above the limit, which with a
  * Content-Length is before the first byte, and 415 for a content type other than JSON or for a compressed body.
  */
-export async function readJsonBody({ request, response }: Exchange, limitBytes: number): Promise<Buffer | undefined> {
-  const length = request.headers["content-length"];
-  if (length === "0" || (length === undefined && request.headers["transfer-encoding"] === undefined)) return undefined;
-  if (Number(length ?? 0) > limitBytes) throw tooLarge(limitBytes);
-  checkMediaType(request);
+export async function readBody(exchange: Exchange, limits: BodyLimits): Promise<Buffer | undefined> {
+  const { request, response } = exchange;
+  const { limitBytes, anyType = false } = limits;
+  if (!announcesBody(request)) return undefined;
+  if (Number(request.headers["content-length"] ?? 0) > limitBytes) throw tooLarge(limitBytes);
+  if (!anyType) checkMediaType(request);
+  checkContentEncoding(request);
   sendContinue(request, response);
   return collect(request, limitBytes);
+}
+
+/** Throws 400 for a request with a body, unless that is empty: what a client sends is never silently ignored. */
+export async function refuseBody({ request, response }: Exchange): Promise<void> {
+  if (!announcesBody(request)) return;
+  if (request.headers["content-length"] !== undefined) throw noBodyTaken();
+  // A body in chunks may turn out to be empty.
+  sendContinue(request, response);
+  await collect(request, 0).catch((refusal: unknown) => {
+    throw refusal instanceof EdgeError ? noBodyTaken() : refusal;
+  });
+}
+
+function announcesBody(request: HttpRequest): boolean {
+  const { "content-length": length, "transfer-encoding": coding } = request.headers;
+  if (length !== undefined) return length !== "0";
+  // HTTP/2 needs neither header.
+  return "stream" in request ? !request.stream.endAfterHeaders : coding !== undefined;
+}
+
+function noBodyTaken(): EdgeError {
+  return badField("body", "", "there is a body, yet this route takes none");
 }
 
 /** Tells a client that waits for it ("Expect: 100-continue") to send its body. */
@@ -59,6 +91,9 @@ function checkMediaType({ headers, method }: HttpRequest): void {
       headers: accept,
     });
   }
+}
+
+function checkContentEncoding({ headers }: HttpRequest): void {
   const encoding = headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") {
     throw new EdgeError(`content encoding "${encoding}" is not taken`, Code.InvalidArgument, {

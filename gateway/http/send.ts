@@ -2,19 +2,20 @@ import type { Registry } from "@bufbuild/protobuf";
 import { errorAnswer, toConnectError } from "./error-status.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** Sends a complete answer. `body` is JSON text; undefined sends none. */
+/** Sends a complete answer. `body` is JSON unless the headers name a Content-Type; undefined sends none. */
 export function send(
   { response }: Exchange,
   status: number,
   headers: Readonly<Record<string, string | number>>,
-  body?: string,
+  body?: string | Uint8Array,
 ): void {
   if (response.headersSent) return;
   if (body === undefined) {
     response.writeHead(status, headers).end();
     return;
   }
-  const type = { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(body) };
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+  const type = { "Content-Type": "application/json", "Content-Length": length };
   response.writeHead(status, { ...type, ...headers }).end(body);
 }
 

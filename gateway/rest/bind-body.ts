@@ -10,9 +10,12 @@ import {
   type Registry,
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
+import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { badField } from "../http/edge-error.ts";
+import { isDeeperThan } from "./json-depth.ts";
 import { findJsonFault } from "./json-fault.ts";
-import { pruneJson } from "./prune-json.ts";
+import { lenientJson } from "./lenient-json.ts";
+import type { MappingRules } from "./mapping-rules.ts";
 import { hasNamedFields } from "./well-known-text.ts";
 
 /** Makes a request message from the text of a JSON body; "" is an absent body. */
@@ -22,18 +25,27 @@ export type BindBody = (text: string) => Message;
 const deepSearchBytes = 64 * 1024;
 const deepestSearch = 10;
 
+/** What a rule says about bodies, and how JSON is taken. */
+export interface BodyRule extends Pick<MappingRules, "unknownJsonFields" | "maxDepth"> {
+  /** "*" for the whole request, a field's proto name for that field, "" for none. */
+  readonly body: string;
+  /** Messages that an Any may hold. */
+  readonly registry: Registry;
+}
+
 /**
- * Compiles the binding of a body: "*" for the whole request, a field's name for that field in whatever JSON form it
- * has, "" for none. Throws 400 naming the field for JSON that does not fit.
+ * Compiles the binding of a JSON body: to the whole request, or to a field in whatever JSON form that has.
+ * Throws 400 naming the field for JSON that does not fit.
  */
-export function compileBody(request: DescMessage, body: string, registry: Registry): BindBody {
+export function compileBody(request: DescMessage, rule: BodyRule): BindBody {
+  const { body } = rule;
   if (body === "") return () => create(request);
-  if (body === "*") return (text) => parseBody(request, text, { at: "", registry });
+  if (body === "*") return (text) => parseBody(request, text, { ...rule, at: "" });
   const field = request.fields.find(({ name }) => name === body);
   if (field === undefined) throw new TypeError(`${request.typeName} has no field "${body}"`);
   return field.fieldKind === "message" && hasNamedFields(field.message)
-    ? compileMessageField(request, field, field.message, registry)
-    : (text) => parseField(request, field, text, registry);
+    ? compileMessageField(request, field, field.message, rule)
+    : (text) => parseField(request, field, text, rule);
 }
 
 /** Returns the text of a body. Throws 400 for bytes that are not UTF-8. */
@@ -53,13 +65,8 @@ export function parseJson(text: string): JsonValue {
   }
 }
 
-function compileMessageField(
-  request: DescMessage,
-  field: DescField,
-  message: DescMessage,
-  registry: Registry,
-): BindBody {
-  const place = { at: field.name, registry };
+function compileMessageField(request: DescMessage, field: DescField, message: DescMessage, rule: BodyRule): BindBody {
+  const place = { ...rule, at: field.name };
   return (text) => {
     const whole = create(request);
     if (text === "" || text.trim() === "null") return whole;
@@ -69,45 +76,48 @@ function compileMessageField(
 }
 
 /** Any other field: it is read as the only member of its message, which knows its JSON form. */
-function parseField(request: DescMessage, field: DescField, text: string, registry: Registry): Message {
+function parseField(request: DescMessage, field: DescField, text: string, rule: BodyRule): Message {
   if (text === "") return create(request);
+  checkDepth(text, rule);
   // Alone first: `1, "other": 2` is no value, but would become one inside the braces.
   parseJson(text);
-  return parseBody(request, `{${JSON.stringify(field.jsonName)}:${text}}`, { at: "", registry });
+  return parseBody(request, `{${JSON.stringify(field.jsonName)}:${text}}`, { ...rule, at: "" });
 }
 
-interface Place {
+interface Place extends BodyRule {
   /** Path of the message within the request. */
   readonly at: string;
-  /** Messages that an Any may hold. */
-  readonly registry: Registry;
 }
 
 function parseBody(message: DescMessage, text: string, place: Place): Message {
   if (text === "") return create(message);
+  checkDepth(text, place);
   try {
-    return fromJsonString(message, text, { registry: place.registry });
+    return fromJsonString(message, text, { registry: place.registry, recursionLimit: place.maxDepth });
   } catch {
     // Why is found out there.
-    return parseKnown(message, text, place);
+    return parseLeniently(message, text, place);
   }
 }
 
-/**
- * Parses what the strict parser refused once more without the fields that nobody knows, which are discarded as Connect
- * does. What is still refused is refused.
- */
-function parseKnown(message: DescMessage, text: string, { at, registry }: Place): Message {
-  const known = pruneJson(message, parseJson(text));
+/** Parses what the strict parser refused once more, as leniently as the rules are. What is still refused is refused. */
+function parseLeniently(message: DescMessage, text: string, place: Place): Message {
+  const { at, registry, maxDepth } = place;
+  const json = lenientJson(message, parseJson(text), place);
   try {
     // From the text, for only there duplicate keys can be seen.
-    fromJsonString(message, text, { registry, ignoreUnknownFields: true });
-    return fromJson(message, known, { registry });
+    fromJsonString(ValueSchema, text, { recursionLimit: Number.POSITIVE_INFINITY });
+    return fromJson(message, json, { registry, recursionLimit: maxDepth });
   } catch (refusal) {
     const levels = text.length > deepSearchBytes ? 1 : deepestSearch;
-    const fault = findJsonFault(message, known, { refusal, registry, levels });
+    const fault = findJsonFault(message, json, { refusal, registry, levels });
     throw badField("body", join(at, fault.path), fault.reason, join(at, fault.written));
   }
+}
+
+/** A parser's own limit would not count what nobody knows, and its stack would. */
+function checkDepth(text: string, { maxDepth }: BodyRule): void {
+  if (isDeeperThan(text, maxDepth)) throw badField("body", "", `the body nests deeper than ${maxDepth} levels`);
 }
 
 function join(at: string, path: string): string {

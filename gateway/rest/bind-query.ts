@@ -2,6 +2,7 @@ import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import type { ReflectMessage } from "@bufbuild/protobuf/reflect";
 import { nearestName } from "#mesh/contract";
 import { badField } from "../http/edge-error.ts";
+import type { MappingRules } from "./mapping-rules.ts";
 import { decodeQueryPart } from "./percent.ts";
 import { claimOneof, fieldText, findRequestField, holderOf, type RequestField } from "./request-field.ts";
 import type { TextReader } from "./scalar-text.ts";
@@ -10,8 +11,8 @@ import { hasNamedFields } from "./well-known-text.ts";
 /** Sets fields of the request from a raw query string without its "?". */
 export type BindQuery = (request: ReflectMessage, query: string) => void;
 
-/** What of the request other parts of the route bind. */
-export interface QueryLimits {
+/** What of the request other parts of the route bind, and how much is taken. */
+export interface QueryLimits extends Pick<MappingRules, "maxDepth" | "maxQueryParameters"> {
   /** Paths of the fields in the path, proto spelling. */
   readonly pathFields: ReadonlySet<string>;
   /** "" for no body, "*" for all that is left, else a field. */
@@ -24,11 +25,13 @@ interface Target extends RequestField {
   readonly reader: TextReader;
 }
 
-const mostParameters = 1_000;
 const mostTargets = 500;
 
 // Added to links by mail programs and advertisements: never meant for an API, and harmless.
 const trackingPattern = /^(?:utm_[a-z]+|gclid|fbclid|msclkid|mc_[ce]id)$/;
+
+/** Asks for an answer that people read; it is about the answer, not the request. */
+const prettyParameter = "$prettyPrint";
 
 /**
  * Compiles the binding of query parameters: names as in the proto or in JSON, dots lead into messages, a name repeats
@@ -50,8 +53,8 @@ export function compileQuery(request: DescMessage, limits: QueryLimits): BindQue
   return (message, query) => {
     if (query === "") return;
     const seen = new Set<string>();
-    for (const [name, text] of parseQuery(query)) {
-      if (trackingPattern.test(name)) continue;
+    for (const [name, text] of parseQuery(query, limits.maxQueryParameters)) {
+      if (isIgnored(name)) continue;
       const target = targetOf(name);
       const repeated = seen.has(target.path);
       seen.add(target.path);
@@ -60,15 +63,41 @@ export function compileQuery(request: DescMessage, limits: QueryLimits): BindQue
   };
 }
 
-/** Splits a raw query string into decoded names and values. Throws 400 for broken escapes and too many parameters. */
-export function parseQuery(query: string): [name: string, value: string][] {
-  const parts = query.split("&").filter((part) => part !== "");
-  if (parts.length > mostParameters) throw badField("query", "", `more than ${mostParameters} parameters`);
-  return parts.map((part) => {
-    const equals = part.indexOf("=");
-    if (equals < 0) return [decodeQueryPart(part), ""];
-    return [decodeQueryPart(part.slice(0, equals)), decodeQueryPart(part.slice(equals + 1))];
-  });
+/**
+ * Splits a raw query string into decoded names and values. Throws 400 for broken escapes and for more than `most`
+ * parameters.
+ */
+export function parseQuery(query: string, most: number): [name: string, value: string][] {
+  const parts: [string, string][] = [];
+  for (let start = 0; start < query.length; ) {
+    const ampersand = query.indexOf("&", start);
+    const end = ampersand < 0 ? query.length : ampersand;
+    if (end > start) parts.push(parseParameter(query.slice(start, end)));
+    if (parts.length > most) throw badField("query", "", `more than ${most} parameters`);
+    start = end + 1;
+  }
+  return parts;
+}
+
+/** Whether a parameter is none of the request's: a tracking parameter, or one about the answer. */
+export function isIgnored(name: string): boolean {
+  return name === prettyParameter || trackingPattern.test(name);
+}
+
+/** Whether a query asks for an answer with line breaks: `$prettyPrint`, alone or "true". Throws 400 for another value. */
+export function asksForPretty(query: string): boolean {
+  if (!query.includes("prettyPrint")) return false;
+  const [, value = "false"] =
+    parseQuery(query, Number.POSITIVE_INFINITY).find(([name]) => name === prettyParameter) ?? [];
+  if (value === "" || value === "true") return true;
+  if (value === "false") return false;
+  throw badField("query", prettyParameter, `expected true or false, got "${value}"`);
+}
+
+function parseParameter(part: string): [name: string, value: string] {
+  const equals = part.indexOf("=");
+  if (equals < 0) return [decodeQueryPart(part), ""];
+  return [decodeQueryPart(part.slice(0, equals)), decodeQueryPart(part.slice(equals + 1))];
 }
 
 function setFromQuery(request: ReflectMessage, target: Target, text: string, repeated: boolean): void {
@@ -87,6 +116,9 @@ function setFromQuery(request: ReflectMessage, target: Target, text: string, rep
 
 function resolve(request: DescMessage, limits: QueryLimits, name: string): Target {
   if (limits.body === "*") throw badField("query", name, "this route takes everything from path and body");
+  if (name.split(".").length > limits.maxDepth) {
+    throw badField("query", "", `a parameter leads more than ${limits.maxDepth} steps deep`);
+  }
   const found = findRequestField(request, name);
   if (found === undefined) throw badField("query", name, `no such parameter${hint(request, limits, name)}`);
   if (limits.pathFields.has(found.path)) throw badField("query", found.path, "is given by the path", name);

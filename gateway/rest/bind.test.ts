@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { BadRequestSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { compileContract, messageOf } from "../run-time-contract.fixture.ts";
 import { compileBind } from "./bind.ts";
+import { defaultMappingRules } from "./mapping-rules.ts";
 import { findRequestField } from "./request-field.ts";
 import { parseTemplate } from "./route-template.ts";
 
@@ -38,7 +39,7 @@ function bindBy(rule: string, parts: { values?: string[]; query?: string; body?:
     if (found === undefined) throw new Error(`no field ${field}`);
     return found;
   });
-  const bind = compileBind(all, { method, variables, body, registry });
+  const bind = compileBind(all, { ...defaultMappingRules, method, variables, body, registry });
   const bytes = parts.body === undefined ? undefined : Buffer.from(parts.body);
   return toJson(all, bind({ values: parts.values ?? [], query: parts.query ?? "", body: bytes }));
 }
@@ -277,7 +278,7 @@ describe("bodies", () => {
   });
 
   test("a body that is not UTF-8 is refused", () => {
-    const bind = compileBind(all, { method: "POST", variables: [], body: "*", registry });
+    const bind = compileBind(all, { ...defaultMappingRules, method: "POST", variables: [], body: "*", registry });
     expect(() => bind({ values: [], query: "", body: Buffer.from([0x22, 0xff, 0x22]) })).toThrow("not UTF-8");
   });
 

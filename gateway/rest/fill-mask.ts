@@ -1,10 +1,11 @@
 import { create, type DescField, type DescMessage, type JsonValue } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import { FieldMaskSchema } from "@bufbuild/protobuf/wkt";
+import { parseJson } from "./bind-body.ts";
 import { hasNamedFields } from "./well-known-text.ts";
 
-/** Sets the request's field mask from the keys of a JSON body, where the client gave no mask. */
-export type FillMask = (request: ReflectMessage, json: JsonValue) => void;
+/** Sets the request's field mask from the keys of a JSON body, where the client gave no mask. "" is an absent body. */
+export type FillMask = (request: ReflectMessage, text: string) => void;
 
 /**
  * Compiles the mask of a PATCH whose body is one message field and whose request has exactly one FieldMask: left out,
@@ -21,9 +22,11 @@ export function compileMask(
   if (rule.method !== "PATCH" || masks.length !== 1 || mask === undefined) return undefined;
   if (bodyField?.fieldKind !== "message" || !hasNamedFields(bodyField.message)) return undefined;
   const { message } = bodyField;
-  return (target, json) => {
-    if (target.isSet(mask)) return;
-    const paths = leafPaths(message, json, "").filter((path) => !rule.pathFields.has(`${rule.body}.${path}`));
+  return (target, text) => {
+    if (text === "" || target.isSet(mask)) return;
+    const paths = leafPaths(message, parseJson(text), "").filter(
+      (path) => !rule.pathFields.has(`${rule.body}.${path}`),
+    );
     target.set(mask, reflect(FieldMaskSchema, create(FieldMaskSchema, { paths: [...new Set(paths)].sort() })));
   };
 }

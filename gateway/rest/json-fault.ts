@@ -1,5 +1,6 @@
 import { type DescField, type DescMessage, fromJson, type JsonValue, type Registry } from "@bufbuild/protobuf";
 import { isFieldError } from "@bufbuild/protobuf/reflect";
+import { didYouMean } from "#mesh/contract";
 import { hasNamedFields } from "./well-known-text.ts";
 
 /** Where a JSON value does not fit its message, and why. */
@@ -42,10 +43,16 @@ function inMessage(message: DescMessage, json: JsonValue, place: Place): JsonFau
   if (!isObject(json) || !hasNamedFields(message) || place.levels === 0) return undefined;
   for (const [key, value] of Object.entries(json)) {
     const field = message.fields.find(({ name, jsonName }) => name === key || jsonName === key);
-    const refusal = field && refusalOf(message, { [key]: value }, place);
-    if (field && refusal !== undefined) return inField(field, value, refusal, below(place, field.name, key));
+    const refusal = refusalOf(message, { [key]: value }, place);
+    if (refusal === undefined) continue;
+    if (field) return inField(field, value, refusal, below(place, field.name, key));
+    return { ...below(place, key, key), reason: `no such field${didYouMean(key, namesOf(message))}` };
   }
   return undefined;
+}
+
+function namesOf({ fields }: DescMessage): string[] {
+  return fields.map(({ jsonName }) => jsonName);
 }
 
 function inField(field: DescField, json: JsonValue, refusal: unknown, place: Place): JsonFault {

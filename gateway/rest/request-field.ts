@@ -42,10 +42,20 @@ export function fieldText(field: DescField): TextReader | undefined {
     case "message":
       return wellKnownText(field.message);
     case "list":
-      if (field.listKind === "scalar") return scalarText(field.scalar);
-      return field.listKind === "enum" ? enumText(field.enum) : undefined;
+      return itemText(field);
     case "map":
       return undefined;
+  }
+}
+
+function itemText(list: DescField & { fieldKind: "list" }): TextReader | undefined {
+  switch (list.listKind) {
+    case "scalar":
+      return scalarText(list.scalar);
+    case "enum":
+      return enumText(list.enum);
+    case "message":
+      return wellKnownText(list.message);
   }
 }
 

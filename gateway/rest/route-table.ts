@@ -1,33 +1,13 @@
-import type { DescMessage, Registry } from "@bufbuild/protobuf";
-import type { HttpRule } from "#gen/google/api/http_pb.ts";
+import type { Registry } from "@bufbuild/protobuf";
 import type { MethodPolicy } from "#mesh/contract";
 import { StartError } from "#mesh/process";
-import { isOpenToPeople } from "../guard/edge-method.ts";
-import { type Bind, compileBind } from "./bind.ts";
-import { fitsPath } from "./bind-path.ts";
+import { compileRoute, type Route } from "./compile-route.ts";
+import { defaultMappingRules, type MappingRules } from "./mapping-rules.ts";
 import { createRouteTree, type Match } from "./match.ts";
-import { compilePrint, type Print } from "./print-answer.ts";
-import { findRequestField, type RequestField } from "./request-field.ts";
-import { parseTemplate, type Template, TemplateError } from "./route-template.ts";
-import { compileResume, type StreamResume } from "./stream-resume.ts";
+import type { Template } from "./route-template.ts";
+import { RuleFault } from "./rule-fault.ts";
 
-/** One rule of google.api.http, compiled. */
-export interface Route {
-  /** HTTP method in capitals, or "*" for all. */
-  readonly httpMethod: string;
-  readonly template: Template;
-  readonly policy: MethodPolicy;
-  /** The request fields in the path, in the order of the template's variables. */
-  readonly variables: readonly RequestField[];
-  /** What the body holds: "" for none, "*" for all that is not in the path, else the proto name of a field. */
-  readonly body: string;
-  /** What an answer holds: "" for the whole message, else the proto name of a field. */
-  readonly responseBody: string;
-  readonly bind: Bind;
-  readonly print: Print;
-  /** Where readers of its stream go on after a break. */
-  readonly resume: StreamResume | undefined;
-}
+export type { Route } from "./compile-route.ts";
 
 /** The REST side of the contracts. */
 export interface RouteTable {
@@ -42,122 +22,30 @@ export class RouteError extends StartError {
 }
 
 /** Compiles all rules of the given methods. Throws a RouteError that lists every fault. */
-export function createRouteTable(policies: Iterable<MethodPolicy>, registry: Registry): RouteTable {
+export function createRouteTable(
+  policies: Iterable<MethodPolicy>,
+  registry: Registry,
+  mapping: MappingRules = defaultMappingRules,
+): RouteTable {
   const tree = createRouteTree<Route>();
   const routes: Route[] = [];
   const faults: string[] = [];
+  const options = { ...mapping, registry };
   for (const policy of policies) {
     for (const rule of policy.http) {
       try {
-        const route = compileRoute(policy, rule, registry);
+        const route = compileRoute(policy, rule, options);
         if (!tree.add(route.httpMethod, route.template, route)) throw duplicate(route, routes);
         routes.push(route);
       } catch (fault) {
         if (!(fault instanceof RuleFault)) throw fault;
-        faults.push(
-          `${policy.method.parent.file.name}.proto: ${policy.method.parent.typeName}.${policy.method.name}: ${fault.message}`,
-        );
+        const { parent, name } = policy.method;
+        faults.push(`${parent.file.name}.proto: ${parent.typeName}.${name}: ${fault.message}`);
       }
     }
   }
   if (faults.length > 0) throw new RouteError(`The HTTP rules cannot be served:\n${faults.join("\n")}`);
   return { routes, match: tree.match };
-}
-
-class RuleFault extends Error {
-  constructor(problem: string, mend: string) {
-    super(`${problem}. Mend: ${mend}.`);
-  }
-}
-
-function compileRoute(policy: MethodPolicy, rule: HttpRule, registry: Registry): Route {
-  const { input, output } = policy.method;
-  checkMethod(policy);
-  const [httpMethod, path] = patternOf(rule);
-  const template = readTemplate(path);
-  const variables = template.variables.map(({ field }) => variableOf(input, field, path));
-  const body = fieldName(input, "body", rule.body, "*");
-  if (variables.some((variable) => variable.path === body)) {
-    throw new RuleFault(`"${body}" is bound by both the path and the body`, "bind it once");
-  }
-  const responseBody = fieldName(output, "response_body", rule.responseBody);
-  return {
-    ...{ httpMethod, template, policy, variables, body, responseBody },
-    bind: compileBind(input, { method: httpMethod, variables, body, registry }),
-    print: compilePrint(output, responseBody, registry),
-    resume: readResume(policy, variables),
-  };
-}
-
-function readResume(policy: MethodPolicy, variables: readonly RequestField[]): StreamResume | undefined {
-  const place = policy.resume?.request.path;
-  if (variables.some(({ path }) => path === place)) {
-    throw new RuleFault(`the path gives "${place}", where readers go on after a break`, "name another request_field");
-  }
-  return compileResume(policy);
-}
-
-function checkMethod(policy: MethodPolicy): void {
-  if (!isOpenToPeople(policy)) {
-    throw new RuleFault("only services may call it, yet it has an HTTP rule", "drop the rule or open the access");
-  }
-  if (policy.method.methodKind === "client_streaming" || policy.method.methodKind === "bidi_streaming") {
-    throw new RuleFault(
-      "a stream of requests has no REST form here",
-      "drop the rule; Connect and gRPC carry the method",
-    );
-  }
-}
-
-function patternOf({ pattern, additionalBindings }: HttpRule): [method: string, path: string] {
-  if (additionalBindings.some((binding) => binding.additionalBindings.length > 0)) {
-    throw new RuleFault("additional_bindings are nested", "list them side by side in the outer rule");
-  }
-  switch (pattern.case) {
-    case undefined:
-      throw new RuleFault("the rule names no method and path", "add get, post, put, patch, delete or custom");
-    case "custom":
-      return customPattern(pattern.value.kind, pattern.value.path);
-    default:
-      return [pattern.case.toUpperCase(), pattern.value];
-  }
-}
-
-function customPattern(kind: string, path: string): [method: string, path: string] {
-  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(kind)) {
-    throw new RuleFault(`custom.kind "${kind}" is no HTTP method`, 'use a method such as "HEAD", or "*" for all');
-  }
-  return [kind, path];
-}
-
-function readTemplate(path: string): Template {
-  try {
-    return parseTemplate(path);
-  } catch (fault) {
-    if (!(fault instanceof TemplateError)) throw fault;
-    throw new RuleFault(`path "${path}": ${fault.message}`, "follow the grammar in google/api/http.proto");
-  }
-}
-
-function variableOf(request: DescMessage, field: string, path: string): RequestField {
-  const found = findRequestField(request, field);
-  if (found === undefined) {
-    throw new RuleFault(`path "${path}": ${request.typeName} has no field "${field}"`, `name one of ${names(request)}`);
-  }
-  if (fitsPath(found.field)) return found;
-  throw new RuleFault(`path "${path}": "${field}" is no single value`, "bind a scalar or enum that is not repeated");
-}
-
-/** Checks the name of a top-level field, in proto or JSON spelling, and returns the proto one. */
-function fieldName(message: DescMessage, option: string, name: string, wildcard?: string): string {
-  if (name === "" || name === wildcard) return name;
-  const field = message.fields.find((candidate) => candidate.name === name || candidate.jsonName === name);
-  if (field) return field.name;
-  throw new RuleFault(`${option} "${name}" is no field of ${message.typeName}`, `name one of ${names(message)}`);
-}
-
-function names(message: DescMessage): string {
-  return message.fields.length === 0 ? "its fields (it has none)" : message.fields.map(({ name }) => name).join(", ");
 }
 
 function duplicate(route: Route, routes: readonly Route[]): RuleFault {

@@ -17,44 +17,60 @@ export function scalarText(type: ScalarType): TextReader {
   return readers[type];
 }
 
-/** Reads an enum value by its exact name or its number; a closed enum takes only its own numbers. */
-export function enumText(type: DescEnum): TextReader {
-  const numbers = new Map(type.values.map(({ name, number }) => [name, number]));
-  return {
-    expected: `a name or number of ${type.typeName}`,
-    read(text) {
-      const number = numbers.get(text) ?? readWhole(int32, text);
-      return typeof number === "number" && (type.open || number in type.value) ? number : undefined;
-    },
-  };
-}
-
 interface Range {
   readonly name: string;
   readonly min: bigint;
   readonly max: bigint;
-  readonly big: boolean;
 }
 
-const int32: Range = { name: "int32", min: -(2n ** 31n), max: 2n ** 31n - 1n, big: false };
-const uint32: Range = { name: "uint32", min: 0n, max: 2n ** 32n - 1n, big: false };
-const int64: Range = { name: "int64", min: -(2n ** 63n), max: 2n ** 63n - 1n, big: true };
-const uint64: Range = { name: "uint64", min: 0n, max: 2n ** 64n - 1n, big: true };
+const int32: Range = { name: "int32", min: -(2n ** 31n), max: 2n ** 31n - 1n };
+const uint32: Range = { name: "uint32", min: 0n, max: 2n ** 32n - 1n };
+const int64: Range = { name: "int64", min: -(2n ** 63n), max: 2n ** 63n - 1n };
+const uint64: Range = { name: "uint64", min: 0n, max: 2n ** 64n - 1n };
 
 // At most 20 characters make a 64-bit number, so a long text is refused before BigInt meets it.
 const wholePattern = /^(?:0|-?[1-9]\d{0,19}|-0)$/;
 
-function readWhole(range: Range, text: string): number | bigint | undefined {
-  if (!wholePattern.test(text)) return undefined;
-  const value = BigInt(text);
-  if (value < range.min || value > range.max) return undefined;
-  return range.big ? value : Number(value);
+function expectedOf({ name, min, max }: Range): string {
+  return `a whole number from ${min} to ${max} (${name})`;
 }
 
-function whole(range: Range): TextReader {
+/** Of 32 bits: as a number, which holds it and all that the pattern lets through near enough to compare. */
+function whole32(range: Range) {
+  const min = Number(range.min);
+  const max = Number(range.max);
   return {
-    expected: `a whole number from ${range.min} to ${range.max} (${range.name})`,
-    read: (text) => readWhole(range, text),
+    expected: expectedOf(range),
+    read(text: string): number | undefined {
+      if (!wholePattern.test(text)) return undefined;
+      // Without the sign of -0, which is no other whole number than 0.
+      const value = Number(text) + 0;
+      return value >= min && value <= max ? value : undefined;
+    },
+  };
+}
+
+function whole64(range: Range): TextReader {
+  return {
+    expected: expectedOf(range),
+    read(text) {
+      if (!wholePattern.test(text)) return undefined;
+      const value = BigInt(text);
+      return value >= range.min && value <= range.max ? value : undefined;
+    },
+  };
+}
+
+/** Reads an enum value by its exact name or its number; a closed enum takes only its own numbers. */
+export function enumText(type: DescEnum): TextReader {
+  const numbers = new Map(type.values.map(({ name, number }) => [name, number]));
+  const byNumber = whole32(int32);
+  return {
+    expected: `a name or number of ${type.typeName}`,
+    read(text) {
+      const number = numbers.get(text) ?? byNumber.read(text);
+      return number !== undefined && (type.open || number in type.value) ? number : undefined;
+    },
   };
 }
 
@@ -98,17 +114,17 @@ const bytes: TextReader = {
 const readers: Record<ScalarType, TextReader> = {
   [ScalarType.DOUBLE]: real("double"),
   [ScalarType.FLOAT]: real("float"),
-  [ScalarType.INT64]: whole(int64),
-  [ScalarType.UINT64]: whole(uint64),
-  [ScalarType.INT32]: whole(int32),
-  [ScalarType.FIXED64]: whole(uint64),
-  [ScalarType.FIXED32]: whole(uint32),
+  [ScalarType.INT64]: whole64(int64),
+  [ScalarType.UINT64]: whole64(uint64),
+  [ScalarType.INT32]: whole32(int32),
+  [ScalarType.FIXED64]: whole64(uint64),
+  [ScalarType.FIXED32]: whole32(uint32),
   [ScalarType.BOOL]: bool,
   [ScalarType.STRING]: string,
   [ScalarType.BYTES]: bytes,
-  [ScalarType.UINT32]: whole(uint32),
-  [ScalarType.SFIXED32]: whole(int32),
-  [ScalarType.SFIXED64]: whole(int64),
-  [ScalarType.SINT32]: whole(int32),
-  [ScalarType.SINT64]: whole(int64),
+  [ScalarType.UINT32]: whole32(uint32),
+  [ScalarType.SFIXED32]: whole32(int32),
+  [ScalarType.SFIXED64]: whole64(int64),
+  [ScalarType.SINT32]: whole32(int32),
+  [ScalarType.SINT64]: whole64(int64),
 };

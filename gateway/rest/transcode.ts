@@ -4,11 +4,12 @@ import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
 import { EdgeError } from "../http/edge-error.ts";
 import { type Exchange, headerOf, remainingMs } from "../http/exchange.ts";
-import { readJsonBody } from "../http/read-body.ts";
-import { send } from "../http/send.ts";
+import { readBody, refuseBody } from "../http/read-body.ts";
 import { readTimeout } from "../http/timeout.ts";
 import { isServerStreaming, isUnary } from "../rpc/method-kind.ts";
 import { callStream, callUnary, type Upstreams } from "../upstream/call-upstream.ts";
+import { answerUnary } from "./answer-unary.ts";
+import { findRoute } from "./find-route.ts";
 import type { Route, RouteTable } from "./route-table.ts";
 import { answerStream } from "./stream-answer.ts";
 import { streamFormatOf } from "./stream-format.ts";
@@ -37,18 +38,17 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
     exchange.notes.route = route.template.text;
     await gate(exchange, policy);
     const askedMs = readTimeout(request.headers);
-    const body = route.body !== "" ? await readJsonBody(exchange, maxBodyBytes) : undefined;
-    const message = route.bind({ values, query: exchange.query, body });
+    const body = await bodyOf(exchange, route, maxBodyBytes);
+    const message = route.bind({ values, query: exchange.query, body, contentType: request.headers["content-type"] });
     const call = { message, timeoutMs: remainingMs(exchange, policy, askedMs) };
     await answer(exchange, route, { ...call, transport: upstreams.channel(policy.method.parent), ...options });
   };
 }
 
-/** Methods that a path has, for Allow: HEAD comes with GET, OPTIONS with everything. */
-export function allowedMethods(methods: readonly string[]): string[] {
-  if (methods.length === 0) return [];
-  const all = new Set([...methods, ...(methods.includes("GET") ? ["HEAD"] : []), "OPTIONS"]);
-  return [...all].sort();
+async function bodyOf(exchange: Exchange, route: Route, limitBytes: number): Promise<Buffer | undefined> {
+  if (route.body !== "") return readBody(exchange, { limitBytes, anyType: route.takesRawBody });
+  await refuseBody(exchange);
+  return undefined;
 }
 
 interface Answering {
@@ -64,7 +64,7 @@ async function answer(exchange: Exchange, route: Route, how: Answering): Promise
   const { transport, message, timeoutMs, registry, streams } = how;
   if (isUnary(method)) {
     const response = await callUnary(exchange, transport, { method, message, timeoutMs });
-    send(exchange, 200, {}, route.print(response.message));
+    answerUnary(exchange, route, response.message);
     return;
   }
   // The route table takes no method with a stream of requests.
@@ -81,19 +81,4 @@ async function answer(exchange: Exchange, route: Route, how: Answering): Promise
 
 async function* once<T>(value: T): AsyncIterable<T> {
   yield value;
-}
-
-function findRoute(table: RouteTable, { method, path }: Exchange): { route: Route; values: readonly string[] } {
-  const match = table.match(method, path);
-  if (match.found) return match;
-  if (method === "HEAD") {
-    const get = table.match("GET", path);
-    if (get.found) return get;
-  }
-  if (match.methods.length === 0) throw new EdgeError("there is nothing at this path", Code.NotFound);
-  const allow = allowedMethods(match.methods).join(", ");
-  throw new EdgeError(`this path takes ${allow}, not ${method}`, Code.Unimplemented, {
-    status: 405,
-    headers: { Allow: allow },
-  });
 }

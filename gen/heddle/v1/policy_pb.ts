@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file heddle/v1/policy.proto.
  */
 export const file_heddle_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChZoZWRkbGUvdjEvcG9saWN5LnByb3RvEgloZWRkbGUudjEi5AIKBlBvbGljeRIhCgZhY2Nlc3MYASABKAsyES5oZWRkbGUudjEuQWNjZXNzEisKCGRlYWRsaW5lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVtaXRzGAMgAygJEh8KBXJldHJ5GAQgASgLMhAuaGVkZGxlLnYxLlJldHJ5Eh8KBWhlZGdlGAUgASgLMhAuaGVkZGxlLnYxLkhlZGdlEiMKB2JyZWFrZXIYBiABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgHIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAggASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZmFsbGJhY2sYCSABKAsyEy5oZWRkbGUudjEuRmFsbGJhY2sSIQoGc3RyZWFtGA8gASgLMhEuaGVkZGxlLnYxLlN0cmVhbSIrCgZTdHJlYW0SIQoGcmVzdW1lGAEgASgLMhEuaGVkZGxlLnYxLlJlc3VtZSI3CgZSZXN1bWUSFQoNcmVxdWVzdF9maWVsZBgBIAEoCRIWCg5yZXNwb25zZV9maWVsZBgCIAEoCSJQCgZBY2Nlc3MSJQoIYXVkaWVuY2UYASABKA4yEy5oZWRkbGUudjEuQXVkaWVuY2USDQoFcm9sZXMYAiADKAkSEAoIc2VydmljZXMYAyADKAkiqAIKBlNlcnZlchIUCgxkZWZhdWx0X3BvcnQYASABKAUSHwoFcmV0cnkYAiABKAsyEC5oZWRkbGUudjEuUmV0cnkSJgoGYnVkZ2V0GAMgASgLMhYuaGVkZGxlLnYxLlJldHJ5QnVkZ2V0EiMKB2JyZWFrZXIYBCABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgFIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAYgASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZWplY3Rpb24YByABKAsyEy5oZWRkbGUudjEuRWplY3Rpb24SJwoJYWRtaXNzaW9uGAggASgLMhQuaGVkZGxlLnYxLkFkbWlzc2lvbiLsAQoFUmV0cnkSGQoMbWF4X2F0dGVtcHRzGAEgASgFSACIAQESMgoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2F0dGVtcHRfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfCgVjb2RlcxgFIAMoDjIQLmdvb2dsZS5ycGMuQ29kZUIPCg1fbWF4X2F0dGVtcHRzIq8BCgVIZWRnZRIZCgxtYXhfYXR0ZW1wdHMYASABKAVIAIgBARIVCghxdWFudGlsZRgCIAEoAUgBiAEBEiwKCW1pbl9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgttaW5fc2FtcGxlcxgEIAEoBUgCiAEBQg8KDV9tYXhfYXR0ZW1wdHNCCwoJX3F1YW50aWxlQg4KDF9taW5fc2FtcGxlcyKWAQoLUmV0cnlCdWRnZXQSEgoFcmF0aW8YASABKAFIAIgBARIbCg5taW5fcGVyX3NlY29uZBgCIAEoBUgBiAEBEiYKA3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl1bmxpbWl0ZWQYBCABKAhCCAoGX3JhdGlvQhEKD19taW5fcGVyX3NlY29uZCKJAwoHQnJlYWtlchILCgNvZmYYASABKAgSIQoUY29uc2VjdXRpdmVfZmFpbHVyZXMYAiABKAVIAIgBARIZCgxmYWlsdXJlX3JhdGUYAyABKAFIAYgBARIXCgptaW5fdm9sdW1lGAQgASgFSAKIAQESKQoGd2luZG93GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKCG9wZW5fZm9yGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhMKBnByb2JlcxgHIAEoBUgDiAEBEh8KEnN1Y2Nlc3Nlc190b19jbG9zZRgIIAEoBUgEiAEBEjEKDnByb2JlX2RlYWRsaW5lGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhcKFV9jb25zZWN1dGl2ZV9mYWlsdXJlc0IPCg1fZmFpbHVyZV9yYXRlQg0KC19taW5fdm9sdW1lQgkKB19wcm9iZXNCFQoTX3N1Y2Nlc3Nlc190b19jbG9zZSKaAQoIQnVsa2hlYWQSCwoDb2ZmGAEgASgIEhsKDm1heF9jb25jdXJyZW50GAIgASgFSACIAQESFgoJbWF4X3F1ZXVlGAMgASgFSAGIAQESKwoIbWF4X3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEQoPX21heF9jb25jdXJyZW50QgwKCl9tYXhfcXVldWUivAEKB0JhbGFuY2USLgoJYWxnb3JpdGhtGAEgASgOMhsuaGVkZGxlLnYxLkJhbGFuY2VBbGdvcml0aG0SEAoIYWZmaW5pdHkYAiABKAkSGAoLc3Vic2V0X3NpemUYAyABKAVIAIgBARITCgtwcmVmZXJfem9uZRgEIAEoCBIcCg9wYW5pY190aHJlc2hvbGQYBSABKAFIAYgBAUIOCgxfc3Vic2V0X3NpemVCEgoQX3BhbmljX3RocmVzaG9sZCLXAgoIRWplY3Rpb24SCwoDb2ZmGAEgASgIEiEKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAIgASgFSACIAQESGQoMZmFpbHVyZV9yYXRlGAMgASgBSAGIAQESFwoKbWluX3ZvbHVtZRgEIAEoBUgCiAEBEikKBndpbmRvdxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCgliYXNlX3RpbWUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIbWF4X3RpbWUYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLbWF4X3BlcmNlbnQYCCABKAVIA4gBAUIXChVfY29uc2VjdXRpdmVfZmFpbHVyZXNCDwoNX2ZhaWx1cmVfcmF0ZUINCgtfbWluX3ZvbHVtZUIOCgxfbWF4X3BlcmNlbnQinQEKCUFkbWlzc2lvbhILCgNvZmYYASABKAgSNQoSbWF4X2V2ZW50X2xvb3BfbGFnGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKCHF1YW50aWxlGAMgASgBSACIAQESGAoLbWluX3NhbXBsZXMYBCABKAVIAYgBAUILCglfcXVhbnRpbGVCDgoMX21pbl9zYW1wbGVzIlIKCEZhbGxiYWNrEisKBmNhY2hlZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEg8KBWVtcHR5GAIgASgISABCCAoGYW5zd2VyKlEKCEF1ZGllbmNlEhgKFEFVRElFTkNFX1VOU1BFQ0lGSUVEEAASEwoPQVVESUVOQ0VfUFVCTElDEAESFgoSQVVESUVOQ0VfU0lHTkVEX0lOEAIq3QEKEEJhbGFuY2VBbGdvcml0aG0SIQodQkFMQU5DRV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIkCiBCQUxBTkNFX0FMR09SSVRITV9MRUFTVF9SRVFVRVNUUxABEiEKHUJBTEFOQ0VfQUxHT1JJVEhNX1JPVU5EX1JPQklOEAISHAoYQkFMQU5DRV9BTEdPUklUSE1fUkFORE9NEAMSHgoaQkFMQU5DRV9BTEdPUklUSE1fV0VJR0hURUQQBBIfChtCQUxBTkNFX0FMR09SSVRITV9SSU5HX0hBU0gQBTpLCgZwb2xpY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjxjAMgASgLMhEuaGVkZGxlLnYxLlBvbGljeVIGcG9saWN5OkwKBnNlcnZlchIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxj5jAMgASgLMhEuaGVkZGxlLnYxLlNlcnZlclIGc2VydmVyYgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration, file_google_rpc_code]);
+  fileDesc("ChZoZWRkbGUvdjEvcG9saWN5LnByb3RvEgloZWRkbGUudjEiiQMKBlBvbGljeRIhCgZhY2Nlc3MYASABKAsyES5oZWRkbGUudjEuQWNjZXNzEisKCGRlYWRsaW5lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVtaXRzGAMgAygJEh8KBXJldHJ5GAQgASgLMhAuaGVkZGxlLnYxLlJldHJ5Eh8KBWhlZGdlGAUgASgLMhAuaGVkZGxlLnYxLkhlZGdlEiMKB2JyZWFrZXIYBiABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgHIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAggASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZmFsbGJhY2sYCSABKAsyEy5oZWRkbGUudjEuRmFsbGJhY2sSIQoGc3RyZWFtGA8gASgLMhEuaGVkZGxlLnYxLlN0cmVhbRIjCgdzdWNjZXNzGBQgASgLMhIuaGVkZGxlLnYxLlN1Y2Nlc3MiKwoGU3RyZWFtEiEKBnJlc3VtZRgBIAEoCzIRLmhlZGRsZS52MS5SZXN1bWUiNwoGUmVzdW1lEhUKDXJlcXVlc3RfZmllbGQYASABKAkSFgoOcmVzcG9uc2VfZmllbGQYAiABKAkiUAoGQWNjZXNzEiUKCGF1ZGllbmNlGAEgASgOMhMuaGVkZGxlLnYxLkF1ZGllbmNlEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJIjwKB1N1Y2Nlc3MSFAoKbm9fY29udGVudBgBIAEoCEgAEhEKB2NyZWF0ZWQYAiABKAlIAEIICgZhbnN3ZXIiqAIKBlNlcnZlchIUCgxkZWZhdWx0X3BvcnQYASABKAUSHwoFcmV0cnkYAiABKAsyEC5oZWRkbGUudjEuUmV0cnkSJgoGYnVkZ2V0GAMgASgLMhYuaGVkZGxlLnYxLlJldHJ5QnVkZ2V0EiMKB2JyZWFrZXIYBCABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgFIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAYgASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZWplY3Rpb24YByABKAsyEy5oZWRkbGUudjEuRWplY3Rpb24SJwoJYWRtaXNzaW9uGAggASgLMhQuaGVkZGxlLnYxLkFkbWlzc2lvbiLsAQoFUmV0cnkSGQoMbWF4X2F0dGVtcHRzGAEgASgFSACIAQESMgoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2F0dGVtcHRfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfCgVjb2RlcxgFIAMoDjIQLmdvb2dsZS5ycGMuQ29kZUIPCg1fbWF4X2F0dGVtcHRzIq8BCgVIZWRnZRIZCgxtYXhfYXR0ZW1wdHMYASABKAVIAIgBARIVCghxdWFudGlsZRgCIAEoAUgBiAEBEiwKCW1pbl9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgttaW5fc2FtcGxlcxgEIAEoBUgCiAEBQg8KDV9tYXhfYXR0ZW1wdHNCCwoJX3F1YW50aWxlQg4KDF9taW5fc2FtcGxlcyKWAQoLUmV0cnlCdWRnZXQSEgoFcmF0aW8YASABKAFIAIgBARIbCg5taW5fcGVyX3NlY29uZBgCIAEoBUgBiAEBEiYKA3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl1bmxpbWl0ZWQYBCABKAhCCAoGX3JhdGlvQhEKD19taW5fcGVyX3NlY29uZCKJAwoHQnJlYWtlchILCgNvZmYYASABKAgSIQoUY29uc2VjdXRpdmVfZmFpbHVyZXMYAiABKAVIAIgBARIZCgxmYWlsdXJlX3JhdGUYAyABKAFIAYgBARIXCgptaW5fdm9sdW1lGAQgASgFSAKIAQESKQoGd2luZG93GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKCG9wZW5fZm9yGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhMKBnByb2JlcxgHIAEoBUgDiAEBEh8KEnN1Y2Nlc3Nlc190b19jbG9zZRgIIAEoBUgEiAEBEjEKDnByb2JlX2RlYWRsaW5lGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhcKFV9jb25zZWN1dGl2ZV9mYWlsdXJlc0IPCg1fZmFpbHVyZV9yYXRlQg0KC19taW5fdm9sdW1lQgkKB19wcm9iZXNCFQoTX3N1Y2Nlc3Nlc190b19jbG9zZSKaAQoIQnVsa2hlYWQSCwoDb2ZmGAEgASgIEhsKDm1heF9jb25jdXJyZW50GAIgASgFSACIAQESFgoJbWF4X3F1ZXVlGAMgASgFSAGIAQESKwoIbWF4X3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEQoPX21heF9jb25jdXJyZW50QgwKCl9tYXhfcXVldWUivAEKB0JhbGFuY2USLgoJYWxnb3JpdGhtGAEgASgOMhsuaGVkZGxlLnYxLkJhbGFuY2VBbGdvcml0aG0SEAoIYWZmaW5pdHkYAiABKAkSGAoLc3Vic2V0X3NpemUYAyABKAVIAIgBARITCgtwcmVmZXJfem9uZRgEIAEoCBIcCg9wYW5pY190aHJlc2hvbGQYBSABKAFIAYgBAUIOCgxfc3Vic2V0X3NpemVCEgoQX3BhbmljX3RocmVzaG9sZCLXAgoIRWplY3Rpb24SCwoDb2ZmGAEgASgIEiEKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAIgASgFSACIAQESGQoMZmFpbHVyZV9yYXRlGAMgASgBSAGIAQESFwoKbWluX3ZvbHVtZRgEIAEoBUgCiAEBEikKBndpbmRvdxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCgliYXNlX3RpbWUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIbWF4X3RpbWUYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLbWF4X3BlcmNlbnQYCCABKAVIA4gBAUIXChVfY29uc2VjdXRpdmVfZmFpbHVyZXNCDwoNX2ZhaWx1cmVfcmF0ZUINCgtfbWluX3ZvbHVtZUIOCgxfbWF4X3BlcmNlbnQinQEKCUFkbWlzc2lvbhILCgNvZmYYASABKAgSNQoSbWF4X2V2ZW50X2xvb3BfbGFnGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKCHF1YW50aWxlGAMgASgBSACIAQESGAoLbWluX3NhbXBsZXMYBCABKAVIAYgBAUILCglfcXVhbnRpbGVCDgoMX21pbl9zYW1wbGVzIlIKCEZhbGxiYWNrEisKBmNhY2hlZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEg8KBWVtcHR5GAIgASgISABCCAoGYW5zd2VyKlEKCEF1ZGllbmNlEhgKFEFVRElFTkNFX1VOU1BFQ0lGSUVEEAASEwoPQVVESUVOQ0VfUFVCTElDEAESFgoSQVVESUVOQ0VfU0lHTkVEX0lOEAIq3QEKEEJhbGFuY2VBbGdvcml0aG0SIQodQkFMQU5DRV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIkCiBCQUxBTkNFX0FMR09SSVRITV9MRUFTVF9SRVFVRVNUUxABEiEKHUJBTEFOQ0VfQUxHT1JJVEhNX1JPVU5EX1JPQklOEAISHAoYQkFMQU5DRV9BTEdPUklUSE1fUkFORE9NEAMSHgoaQkFMQU5DRV9BTEdPUklUSE1fV0VJR0hURUQQBBIfChtCQUxBTkNFX0FMR09SSVRITV9SSU5HX0hBU0gQBTpLCgZwb2xpY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjxjAMgASgLMhEuaGVkZGxlLnYxLlBvbGljeVIGcG9saWN5OkwKBnNlcnZlchIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxj5jAMgASgLMhEuaGVkZGxlLnYxLlNlcnZlclIGc2VydmVyYgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration, file_google_rpc_code]);
 
 /**
  * The rules that the mesh enforces around one method.
@@ -98,6 +98,13 @@ export type Policy = Message<"heddle.v1.Policy"> & {
    * @generated from field: heddle.v1.Stream stream = 15;
    */
   stream?: Stream | undefined;
+
+  /**
+   * How success looks to REST clients. Default: 200 with the response.
+   *
+   * @generated from field: heddle.v1.Success success = 20;
+   */
+  success?: Success | undefined;
 };
 
 /**
@@ -195,6 +202,45 @@ export const AccessSchema: GenMessage<Access> = /*@__PURE__*/
   messageDesc(file_heddle_v1_policy, 3);
 
 /**
+ * What the gateway answers by REST when a call has succeeded. The other protocols have no such thing. Not for streams.
+ *
+ * @generated from message heddle.v1.Success
+ */
+export type Success = Message<"heddle.v1.Success"> & {
+  /**
+   * One of them.
+   *
+   * @generated from oneof heddle.v1.Success.answer
+   */
+  answer: {
+    /**
+     * 204 without a body. The response has no fields, as google.protobuf.Empty or the answer to a deletion.
+     *
+     * @generated from field: bool no_content = 1;
+     */
+    value: boolean;
+    case: "noContent";
+  } | {
+    /**
+     * 201 with the response, and in the header Location where the new resource is: a path like those of
+     * google.api.http whose variables are fields of the response, such as "/v1/orders/{order.id}", or
+     * "/v1/{book.name=shelves/*\/books/*}" for a resource name. A GET rule of the contracts serves it.
+     *
+     * @generated from field: string created = 2;
+     */
+    value: string;
+    case: "created";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message heddle.v1.Success.
+ * Use `create(SuccessSchema)` to create a new message.
+ */
+export const SuccessSchema: GenMessage<Success> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 4);
+
+/**
  * How the process that serves a contract is reached.
  *
  * @generated from message heddle.v1.Server
@@ -263,7 +309,7 @@ export type Server = Message<"heddle.v1.Server"> & {
  * Use `create(ServerSchema)` to create a new message.
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 4);
+  messageDesc(file_heddle_v1_policy, 5);
 
 /**
  * A further attempt after one that failed, on an endpoint not tried yet where there is one.
@@ -314,7 +360,7 @@ export type Retry = Message<"heddle.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 5);
+  messageDesc(file_heddle_v1_policy, 6);
 
 /**
  * A further attempt while the first has not answered. The first answer counts; the others are cancelled.
@@ -357,7 +403,7 @@ export type Hedge = Message<"heddle.v1.Hedge"> & {
  * Use `create(HedgeSchema)` to create a new message.
  */
 export const HedgeSchema: GenMessage<Hedge> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 6);
+  messageDesc(file_heddle_v1_policy, 7);
 
 /**
  * Retries and hedges allowed together, for each caller's process. A call never waits for budget.
@@ -399,7 +445,7 @@ export type RetryBudget = Message<"heddle.v1.RetryBudget"> & {
  * Use `create(RetryBudgetSchema)` to create a new message.
  */
 export const RetryBudgetSchema: GenMessage<RetryBudget> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 7);
+  messageDesc(file_heddle_v1_policy, 8);
 
 /**
  * Refuses calls at the caller for a while when most of them fail.
@@ -476,7 +522,7 @@ export type Breaker = Message<"heddle.v1.Breaker"> & {
  * Use `create(BreakerSchema)` to create a new message.
  */
 export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 8);
+  messageDesc(file_heddle_v1_policy, 9);
 
 /**
  * Limits what is under way, so that one slow service does not take a caller's whole memory and time.
@@ -518,7 +564,7 @@ export type Bulkhead = Message<"heddle.v1.Bulkhead"> & {
  * Use `create(BulkheadSchema)` to create a new message.
  */
 export const BulkheadSchema: GenMessage<Bulkhead> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 9);
+  messageDesc(file_heddle_v1_policy, 10);
 
 /**
  * How an endpoint is chosen among those that are ready, healthy, not ejected and not tried by the same call.
@@ -567,7 +613,7 @@ export type Balance = Message<"heddle.v1.Balance"> & {
  * Use `create(BalanceSchema)` to create a new message.
  */
 export const BalanceSchema: GenMessage<Balance> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 10);
+  messageDesc(file_heddle_v1_policy, 11);
 
 /**
  * Leaves out an endpoint that fails while others do not.
@@ -637,7 +683,7 @@ export type Ejection = Message<"heddle.v1.Ejection"> & {
  * Use `create(EjectionSchema)` to create a new message.
  */
 export const EjectionSchema: GenMessage<Ejection> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 11);
+  messageDesc(file_heddle_v1_policy, 12);
 
 /**
  * Refuses at the server what would not be ready in time, before any work is done on it.
@@ -680,7 +726,7 @@ export type Admission = Message<"heddle.v1.Admission"> & {
  * Use `create(AdmissionSchema)` to create a new message.
  */
 export const AdmissionSchema: GenMessage<Admission> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 12);
+  messageDesc(file_heddle_v1_policy, 13);
 
 /**
  * What answers a call of a method with NO_SIDE_EFFECTS when its service is unavailable, overloaded or too slow.
@@ -717,7 +763,7 @@ export type Fallback = Message<"heddle.v1.Fallback"> & {
  * Use `create(FallbackSchema)` to create a new message.
  */
 export const FallbackSchema: GenMessage<Fallback> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 13);
+  messageDesc(file_heddle_v1_policy, 14);
 
 /**
  * A circle of people.

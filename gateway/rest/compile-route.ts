@@ -1,0 +1,122 @@
+import type { DescMessage, Message, Registry } from "@bufbuild/protobuf";
+import type { HttpRule } from "#gen/google/api/http_pb.ts";
+import type { MethodPolicy } from "#mesh/contract";
+import { isOpenToPeople } from "../guard/edge-method.ts";
+import { type Bind, compileBind, takesRawBody } from "./bind.ts";
+import { holdsHttpBody, isHttpBody, type RawBody, rawBodyOf } from "./http-body.ts";
+import type { MappingRules } from "./mapping-rules.ts";
+import { compilePrint, type Print } from "./print-answer.ts";
+import { fieldNames, readTemplate, variableOf } from "./read-template.ts";
+import type { RequestField } from "./request-field.ts";
+import type { Template } from "./route-template.ts";
+import { RuleFault } from "./rule-fault.ts";
+import { compileResume, type StreamResume } from "./stream-resume.ts";
+import { readSuccess, type Success } from "./success.ts";
+
+/** One rule of google.api.http, compiled. */
+export interface Route {
+  /** HTTP method in capitals, or "*" for all. */
+  readonly httpMethod: string;
+  readonly template: Template;
+  readonly policy: MethodPolicy;
+  /** The request fields in the path, in the order of the template's variables. */
+  readonly variables: readonly RequestField[];
+  /** What the body holds: "" for none, "*" for all that is not in the path, else the proto name of a field. */
+  readonly body: string;
+  /** Whether the body is a google.api.HttpBody, which takes bytes of any content type, instead of JSON. */
+  readonly takesRawBody: boolean;
+  /** What an answer holds: "" for the whole message, else the proto name of a field. */
+  readonly responseBody: string;
+  readonly success: Success;
+  readonly bind: Bind;
+  readonly print: Print;
+  /** Set where the answer is a google.api.HttpBody: what is sent as it is, instead of `print`. */
+  readonly rawAnswer: ((response: Message) => RawBody) | undefined;
+  /** Where readers of its stream go on after a break. */
+  readonly resume: StreamResume | undefined;
+}
+
+/** What routes are compiled with. */
+export interface RouteOptions extends MappingRules {
+  /** Messages that an Any may hold. */
+  readonly registry: Registry;
+}
+
+/** Compiles one rule of a method. Throws a RuleFault for one that cannot be served. */
+export function compileRoute(policy: MethodPolicy, rule: HttpRule, options: RouteOptions): Route {
+  const { input, output } = policy.method;
+  checkMethod(policy);
+  const [httpMethod, path] = patternOf(rule);
+  const template = readTemplate(path);
+  const variables = template.variables.map(({ field }) => variableOf(input, field, path));
+  const body = fieldName(input, "body", rule.body, "*");
+  if (variables.some((variable) => variable.path === body)) {
+    throw new RuleFault(`"${body}" is bound by both the path and the body`, "bind it once");
+  }
+  const responseBody = fieldName(output, "response_body", rule.responseBody);
+  return {
+    ...{ httpMethod, template, policy, variables, body, responseBody },
+    takesRawBody: takesRawBody(input, body),
+    success: readSuccess(policy.method),
+    bind: compileBind(input, { ...options, method: httpMethod, variables, body }),
+    print: compilePrint(output, { ...options, responseBody }),
+    rawAnswer: compileRawAnswer(output, responseBody),
+    resume: readResume(policy, variables),
+  };
+}
+
+function readResume(policy: MethodPolicy, variables: readonly RequestField[]): StreamResume | undefined {
+  const place = policy.resume?.request.path;
+  if (variables.some(({ path }) => path === place)) {
+    throw new RuleFault(`the path gives "${place}", where readers go on after a break`, "name another request_field");
+  }
+  return compileResume(policy);
+}
+
+function checkMethod(policy: MethodPolicy): void {
+  if (!isOpenToPeople(policy)) {
+    throw new RuleFault("only services may call it, yet it has an HTTP rule", "drop the rule or open the access");
+  }
+  if (policy.method.methodKind === "client_streaming" || policy.method.methodKind === "bidi_streaming") {
+    throw new RuleFault(
+      "a stream of requests has no REST form here",
+      "drop the rule; Connect and gRPC carry the method",
+    );
+  }
+}
+
+function patternOf({ pattern, additionalBindings }: HttpRule): [method: string, path: string] {
+  if (additionalBindings.some((binding) => binding.additionalBindings.length > 0)) {
+    throw new RuleFault("additional_bindings are nested", "list them side by side in the outer rule");
+  }
+  switch (pattern.case) {
+    case undefined:
+      throw new RuleFault("the rule names no method and path", "add get, post, put, patch, delete or custom");
+    case "custom":
+      return customPattern(pattern.value.kind, pattern.value.path);
+    default:
+      return [pattern.case.toUpperCase(), pattern.value];
+  }
+}
+
+function customPattern(kind: string, path: string): [method: string, path: string] {
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(kind)) {
+    throw new RuleFault(`custom.kind "${kind}" is no HTTP method`, 'use a method such as "HEAD", or "*" for all');
+  }
+  return [kind, path];
+}
+
+/** Checks the name of a top-level field, in proto or JSON spelling, and returns the proto one. */
+function fieldName(message: DescMessage, option: string, name: string, wildcard?: string): string {
+  if (name === "" || name === wildcard) return name;
+  const field = message.fields.find((candidate) => candidate.name === name || candidate.jsonName === name);
+  if (field) return field.name;
+  throw new RuleFault(`${option} "${name}" is no field of ${message.typeName}`, `name one of ${fieldNames(message)}`);
+}
+
+function compileRawAnswer(response: DescMessage, responseBody: string): Route["rawAnswer"] {
+  if (responseBody === "")
+    return isHttpBody(response) ? (message) => rawBodyOf(response, undefined, message) : undefined;
+  const field = response.fields.find(({ name }) => name === responseBody);
+  return holdsHttpBody(field) ? (message) => rawBodyOf(response, field, message) : undefined;
+}
