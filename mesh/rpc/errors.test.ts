@@ -132,4 +132,17 @@ describe.each(CHANNELS)("over %s", (channel) => {
     const error = await errorOf(createClient(EchoService, transport).unary({}));
     expect(error.rawMessage).toBe("the response of 2003 bytes is larger than the limit of 1000");
   });
+
+  test("a response may have a limit of its own", async () => {
+    await using echo = await echoServer(
+      { unary: async () => ({ data: new Uint8Array(2_000) }) },
+      { maxMessageBytes: 1_000, maxResponseBytes: 3_000 },
+    );
+    using transport = transportTo(echo.address);
+    const client = createClient(EchoService, transport);
+    expect((await client.unary({})).data).toHaveLength(2_000);
+    expect(await errorOf(client.unary({ data: new Uint8Array(2_000) }))).toMatchObject({
+      code: Code.ResourceExhausted,
+    });
+  });
 });

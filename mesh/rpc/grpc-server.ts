@@ -32,15 +32,17 @@ export interface GrpcServerOptions {
   readonly methods: ReadonlyMap<string, ServedMethod>;
   readonly identity: ServiceIdentity;
   readonly log: Logger;
+  /** Largest message that is received, and that is sent, in bytes. */
   readonly maxMessageBytes: number;
+  readonly maxResponseBytes: number;
 }
 
 /** Listens. Throws a StartError when the port cannot be had. */
 export async function bindGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const { host, maxMessageBytes } = options;
+  const { host, maxMessageBytes, maxResponseBytes } = options;
   logGrpc(options.log);
   const server = new Server({
-    interceptors: [serveCalls(options.methods, maxMessageBytes)],
+    interceptors: [serveCalls(options.methods, maxResponseBytes)],
     "grpc.max_receive_message_length": maxMessageBytes,
     // Calls are counted by onCallEnd; channelz would count them all once more and keep a trace of every connection.
     "grpc.enable_channelz": 0,
@@ -62,7 +64,7 @@ function logGrpc(log: Logger): void {
 }
 
 /** Takes every call over from grpc-js before its own handler starts. */
-function serveCalls(methods: ReadonlyMap<string, ServedMethod>, maxMessageBytes: number): ServerInterceptor {
+function serveCalls(methods: ReadonlyMap<string, ServedMethod>, maxResponseBytes: number): ServerInterceptor {
   class TakenCall extends ServerInterceptingCall {
     readonly #stream: ServerInterceptingCallInterface;
     readonly #served: ServedMethod | undefined;
@@ -74,7 +76,7 @@ function serveCalls(methods: ReadonlyMap<string, ServedMethod>, maxMessageBytes:
     }
 
     override start(): void {
-      if (this.#served) this.#stream.start(new ServerCall(this.#served, this.#stream, maxMessageBytes));
+      if (this.#served) this.#stream.start(new ServerCall(this.#served, this.#stream, maxResponseBytes));
     }
   }
   return ({ path }, stream) => new TakenCall(stream, methods.get(path));

@@ -113,7 +113,7 @@ export class LocalCall implements Call {
       this.halfClose();
     }
     this.#server.inOwnContext(() => {
-      const call = new ServerCall(served, this.#stream(), this.#server.maxMessageBytes);
+      const call = new ServerCall(served, this.#stream(), this.#server.maxResponseBytes);
       this.#serverCall = call;
       call.onReceiveMetadata(fromSent(metadata));
     });

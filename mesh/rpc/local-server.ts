@@ -6,8 +6,9 @@ import type { ServedMethod } from "./served-method.ts";
 /** A server of this process, as the services beside it call it. */
 export interface LocalServer {
   readonly methods: ReadonlyMap<string, ServedMethod>;
-  /** Largest request, in bytes. */
+  /** Largest request, and largest response, in bytes. */
   readonly maxMessageBytes: number;
+  readonly maxResponseBytes: number;
   /** Calls under way. */
   readonly calls: Set<LocalCall>;
   /** Runs what belongs to the server outside of the caller's context. */
@@ -25,9 +26,9 @@ export interface OpenedLocalServer {
 /** Lets the services of this process call the server at `address` without a socket. */
 export function openLocalServer(
   address: string,
-  { methods, maxMessageBytes }: Pick<LocalServer, "methods" | "maxMessageBytes">,
+  served: Pick<LocalServer, "methods" | "maxMessageBytes" | "maxResponseBytes">,
 ): OpenedLocalServer {
-  const server = { methods, maxMessageBytes, calls: new Set<LocalCall>(), inOwnContext: AsyncLocalStorage.snapshot() };
+  const server = { ...served, calls: new Set<LocalCall>(), inOwnContext: AsyncLocalStorage.snapshot() };
   servers.set(address, server);
   return {
     async drain(timeoutMs) {

@@ -1,5 +1,26 @@
-import type { Metadata } from "@grpc/grpc-js";
+import { Metadata } from "@grpc/grpc-js";
 import { isProtocolName, isSendableName, toAscii } from "#mesh/channel";
+
+/**
+ * Metadata whose "-bin" values leave without padding: gRPC asks for that of those who send, and for both forms of those
+ * who receive (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+ */
+export class SentMetadata extends Metadata {
+  /** grpc-js sends a copy. */
+  override clone(): SentMetadata {
+    const copy = new SentMetadata(this.getOptions());
+    copy.merge(this);
+    return copy;
+  }
+
+  override toHttp2Headers(): ReturnType<Metadata["toHttp2Headers"]> {
+    const headers = super.toHttp2Headers();
+    for (const [name, value] of Object.entries(headers)) {
+      if (name.endsWith("-bin")) headers[name] = [value ?? []].flat().map((each) => String(each).replace(/=+$/, ""));
+    }
+    return headers;
+  }
+}
 
 /** Reads metadata as headers; "-bin" values become base64. */
 export function toHeaders(metadata: Metadata): Headers {

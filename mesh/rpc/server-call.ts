@@ -15,7 +15,7 @@ import type { Scope } from "#mesh/scope";
 import { type Logger, newTrace, type TraceContext } from "#mesh/telemetry";
 import { peerCertificate } from "./grpc-credentials.ts";
 import type { RpcContext } from "./handler.ts";
-import { addHeaders, toHeaders } from "./metadata.ts";
+import { addHeaders, SentMetadata, toHeaders } from "./metadata.ts";
 import { requireNoNulText } from "./nul-text.ts";
 import type { ServedMethod } from "./served-method.ts";
 
@@ -70,7 +70,7 @@ export class ServerCall implements RpcContext, Scope {
   onAbort: ((error: ConnectError) => void) | undefined;
 
   readonly #stream: ServerStream;
-  readonly #maxMessageBytes: number;
+  readonly #maxResponseBytes: number;
   #reader: Waiter<Buffer | undefined> | undefined;
   #writer: Waiter<void> | undefined;
   #halfClosed = false;
@@ -84,10 +84,10 @@ export class ServerCall implements RpcContext, Scope {
   #responseTrailer: Headers | undefined;
   #transportStatus: { code: number; details: string } | undefined;
 
-  constructor(served: ServedMethod, stream: ServerStream, maxMessageBytes: number) {
+  constructor(served: ServedMethod, stream: ServerStream, maxResponseBytes: number) {
     this.served = served;
     this.#stream = stream;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#maxResponseBytes = maxResponseBytes;
     this.#watchStatus(stream);
   }
 
@@ -178,7 +178,7 @@ export class ServerCall implements RpcContext, Scope {
     this.#sendHeader();
     const code: number = end.code;
     let trailer = end.trailer ?? null;
-    if (this.#responseTrailer) trailer = addHeaders(trailer ?? new Metadata(), this.#responseTrailer);
+    if (this.#responseTrailer) trailer = addHeaders(trailer ?? new SentMetadata(), this.#responseTrailer);
     // encodeURI, which grpc-js applies, throws on half a surrogate pair.
     this.#stream.sendStatus({ code, details: end.message.toWellFormed(), metadata: trailer });
   }
@@ -240,8 +240,8 @@ export class ServerCall implements RpcContext, Scope {
   #send(message: AnyMessage, done: () => void): void {
     const { output } = this.served.desc;
     const bytes = toBinary(output, create(output, message));
-    if (bytes.length > this.#maxMessageBytes) {
-      const size = `the response of ${bytes.length} bytes is larger than the limit of ${this.#maxMessageBytes}`;
+    if (bytes.length > this.#maxResponseBytes) {
+      const size = `the response of ${bytes.length} bytes is larger than the limit of ${this.#maxResponseBytes}`;
       throw new ConnectError(size, Codes.ResourceExhausted);
     }
     this.#sendHeader();
@@ -250,7 +250,7 @@ export class ServerCall implements RpcContext, Scope {
 
   #sendHeader(): void {
     if (!this.#responseHeader) return;
-    this.#stream.sendMetadata(addHeaders(new Metadata(), this.#responseHeader));
+    this.#stream.sendMetadata(addHeaders(new SentMetadata(), this.#responseHeader));
     this.#responseHeader = undefined;
   }
 

@@ -46,8 +46,10 @@ export interface RpcServerOptions {
   readonly meterOf?: (method: DescMethod) => CallMeter;
   /** How long calls in flight may take to finish once the server stops, in milliseconds. Default 10 s. */
   readonly drainTimeoutMs?: number;
-  /** Largest message that is received or sent, in bytes. Default 4 MiB. */
+  /** Largest message that is received, in bytes. Default 4 MiB. */
   readonly maxMessageBytes?: number;
+  /** Largest message that is sent, in bytes. Default as maxMessageBytes. */
+  readonly maxResponseBytes?: number;
 }
 
 /** A gRPC server as a part of a process. */
@@ -103,7 +105,8 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
 }
 
 async function startServer(options: RpcServerOptions, eventLoop: EventLoopLag): Promise<Running> {
-  const { contract, log, maxMessageBytes = 4 * 1024 * 1024 } = options;
+  const { contract, log, maxMessageBytes = 4 * 1024 * 1024, maxResponseBytes = maxMessageBytes } = options;
+  const limits = { maxMessageBytes, maxResponseBytes };
   const stopping = new AbortController();
   const health = createHealth(contract.services.map(({ typeName }) => typeName));
   const served = [...contract.services, health.service.service];
@@ -113,8 +116,8 @@ async function startServer(options: RpcServerOptions, eventLoop: EventLoopLag): 
     ...tableOfContract(contract, options.services, { log, wayOf: guardedWay }),
     ...tableOfOpenServices(open, { log, wayOf: openWay }),
   ]);
-  const grpc = await bindGrpcServer({ ...options, methods, maxMessageBytes });
-  const local = options.local ? openLocalServer(grpc.address, { methods, maxMessageBytes }) : undefined;
+  const grpc = await bindGrpcServer({ ...options, methods, ...limits });
+  const local = options.local ? openLocalServer(grpc.address, { methods, ...limits }) : undefined;
   return { grpc, local, stopping, health, eventLoop };
 }
 

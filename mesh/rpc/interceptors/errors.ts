@@ -1,13 +1,13 @@
 import { create, type DescEnum, getOption, hasOption } from "@bufbuild/protobuf";
 import { anyPack } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { Metadata } from "@grpc/grpc-js";
+import type { Metadata } from "@grpc/grpc-js";
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { error as errorReason } from "#gen/heddle/v1/error_pb.ts";
 import { Refusal } from "#mesh/refusal";
 import { randomHex } from "#mesh/telemetry";
 import { packDetails, writeDetails } from "../error-details.ts";
-import { addHeaders } from "../metadata.ts";
+import { addHeaders, SentMetadata } from "../metadata.ts";
 import { Overload } from "../overload.ts";
 import type { CallEnd } from "../server-call.ts";
 import type { Interceptor } from "../step.ts";
@@ -53,7 +53,7 @@ function endOf(error: unknown, domain: string, reasons: ReadonlyMap<number, Reas
   if (!(error instanceof Refusal) || !reason) return endOfFault(error);
   const message = shorten(fill(reason.message, error.metadata));
   const info = create(ErrorInfoSchema, { reason: reason.name, domain, metadata: { ...error.metadata } });
-  const trailer = new Metadata();
+  const trailer = new SentMetadata();
   writeDetails(trailer, { code: reason.code, message, details: [anyPack(ErrorInfoSchema, info)] });
   return { code: reason.code, message, trailer };
 }
@@ -66,7 +66,7 @@ function endOfOverload({ answer, pushbackMs }: Overload): CallEnd {
 
 function endOfConnectError(error: ConnectError): CallEnd & { readonly trailer: Metadata } {
   const message = shorten(error.rawMessage);
-  const trailer = addHeaders(new Metadata(), error.metadata);
+  const trailer = addHeaders(new SentMetadata(), error.metadata);
   writeDetails(trailer, { code: error.code, message, details: packDetails(error) });
   return { code: error.code, message, trailer };
 }
