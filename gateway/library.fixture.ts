@@ -6,7 +6,7 @@ import { readContract } from "#mesh/contract";
 import { type AccessTokenVerifier, secretIdentity } from "#mesh/identity";
 import { createRpcServer, type RpcContext, type RpcService } from "#mesh/rpc";
 import { createLogger } from "#mesh/telemetry";
-import { silentLogger } from "#mesh/testing";
+import { channelUnderTest, silentLogger } from "#mesh/testing";
 import type { GatewayConfig } from "./config.ts";
 import { type GatewayOptions, gateway } from "./gateway.ts";
 import { compileContract, serviceOf } from "./run-time-contract.fixture.ts";
@@ -129,7 +129,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     logLevel: "info",
     logFormat: "json",
     metricsPort: 0,
-    channel: "mesh",
+    channel: channelUnderTest(),
     localCalls: false,
     trafficFaults: false,
     streamReplicas: 1,

@@ -6,7 +6,7 @@ import { readContract } from "#mesh/contract";
 import { createDiscovery } from "#mesh/discovery";
 import { secretIdentity } from "#mesh/identity";
 import { createRpcServer, createTargetTransport, implement } from "#mesh/rpc";
-import { freePort, silentLogger } from "#mesh/testing";
+import { channelUnderTest, freePort, silentLogger } from "#mesh/testing";
 import { createMetricsServer, processMetrics } from "./index.ts";
 
 const METHOD = "heddle.identity.v1.JsonWebKeyService/ListJsonWebKeys";
@@ -58,6 +58,7 @@ async function world() {
   const transport = createTargetTransport({
     ...{ service: JsonWebKeyService, address: rpc.address, discovery: createDiscovery() },
     place: { zone: "", seed: "test" },
+    channel: channelUnderTest(),
     meterOf: calls.meterOf,
   });
   const unwatch = watch({ name: "test.caller", targets: () => [transport.view()] });

@@ -11,6 +11,7 @@ import { DataPlaneService } from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
 import { targetPolicyOf } from "#mesh/contract";
 import { createDiscovery } from "#mesh/discovery";
 import type { CallExplanation } from "#mesh/resilience";
+import { channelUnderTest } from "#mesh/testing";
 import { busyEventLoop, contractWith } from "./admission.fixture.ts";
 import { errorOf } from "./catch-error.fixture.ts";
 import { EchoService } from "./echo-contract.fixture.ts";
@@ -23,6 +24,7 @@ function explainingClient(address: string, local = false) {
   const transport = createTargetTransport({
     ...{ service: EchoService, address, local, discovery: createDiscovery() },
     place: { zone: "", seed: "test" },
+    channel: channelUnderTest(),
     onExplained: (explanation) => explained.push(explanation),
   });
   const client = createClient(EchoService, transport);

@@ -1,6 +1,7 @@
 import { readContract } from "#mesh/contract";
 import { type AccessTokenVerifier, secretIdentity, type User } from "#mesh/identity";
 import { createLogger } from "#mesh/telemetry";
+import { channelUnderTest } from "#mesh/testing";
 import type { CallRecord } from "./call-record.ts";
 import { EchoErrorReason, EchoService } from "./echo-contract.fixture.ts";
 import { implement, type RpcHandlers } from "./handler.ts";
@@ -78,4 +79,4 @@ export function transportOver(channel: ChannelKind) {
 }
 
 /** A transport that closes at the end of the test's scope. */
-export const transportTo = transportOver("mesh");
+export const transportTo = transportOver(channelUnderTest());

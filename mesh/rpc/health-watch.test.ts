@@ -4,6 +4,7 @@ import { createClient } from "@connectrpc/connect";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { createDiscovery } from "#mesh/discovery";
+import { channelUnderTest } from "#mesh/testing";
 import { EchoService } from "./echo-contract.fixture.ts";
 import { echoServer } from "./echo-server.fixture.ts";
 import { createTargetTransport, type TargetTransportOptions } from "./mesh-transport.ts";
@@ -20,6 +21,7 @@ function clientOf(addresses: readonly string[], options: Partial<TargetTransport
   const transport = createTargetTransport({
     ...{ service: EchoService, address: addresses.join(","), discovery: createDiscovery() },
     place: { zone: "", seed: "test" },
+    channel: channelUnderTest(),
     ...options,
   });
   const client = createClient(EchoService, transport);

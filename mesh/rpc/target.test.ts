@@ -5,7 +5,7 @@ import { Code as GrpcCode } from "#gen/google/rpc/code_pb.ts";
 import { TrafficRulesSchema } from "#gen/heddle/mesh/v1/traffic_pb.ts";
 import { bareInstance, type Instance } from "#mesh/discovery";
 import type { CallExplanation } from "#mesh/resilience";
-import { freePort } from "#mesh/testing";
+import { channelUnderTest, freePort } from "#mesh/testing";
 import { parseSplit, parseTrafficRules, withSplit } from "#mesh/traffic";
 import { GOOD, rawServer } from "../channel/raw-server.fixture.ts";
 import { EchoService } from "./echo-contract.fixture.ts";
@@ -40,6 +40,7 @@ function clientOf(instances: readonly Instance[], options: Partial<TargetTranspo
       },
     },
     place: { zone: "", seed: "test" },
+    channel: channelUnderTest(),
     onExplained: (explanation) => explained.push(explanation),
     ...options,
   });

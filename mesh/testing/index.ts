@@ -1,4 +1,5 @@
 export { freePort } from "#mesh/local";
+export { callSettings, channelUnderTest } from "./call-settings.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { silentLogger } from "./silent-logger.ts";
 export { type ProcessOptions, type RunningProcess, startProcess } from "./start-process.ts";

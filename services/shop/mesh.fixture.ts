@@ -13,7 +13,7 @@ import { accessTokenVerifier, type KeySource, secretIdentity } from "#mesh/ident
 import type { Part } from "#mesh/process";
 import { createMeshTransport, createRpcServer, implement, type RpcHandlers, type RpcService } from "#mesh/rpc";
 import { participant } from "#mesh/saga";
-import { silentLogger, testDatabases, testNats } from "#mesh/testing";
+import { callSettings, silentLogger, testDatabases, testNats } from "#mesh/testing";
 
 const meshSecret = "a secret that only the tests of the shop share";
 const host = "127.0.0.1";
@@ -82,6 +82,7 @@ export async function testMesh(): Promise<TestMesh> {
     HEDDLE_TLS: "off",
     HEDDLE_MESH_SECRET: meshSecret,
     LOG_LEVEL: "silent",
+    ...callSettings(),
   };
 
   async function start<P extends Part>(part: P): Promise<P> {

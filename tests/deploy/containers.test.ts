@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { freePort, type RunningProcess, startProcess, testDatabases, testNats } from "#mesh/testing";
+import { callSettings, freePort, type RunningProcess, startProcess, testDatabases, testNats } from "#mesh/testing";
 import { type ComposeService, interpolate, ownServices, portOf } from "./compose.ts";
 import { imageFolder } from "./image-folder.ts";
 
@@ -47,6 +47,7 @@ test("what compose.yaml starts works outside of containers, with its commands, e
       HEDDLE_DATABASE_PREFIX: databases.prefix,
       HEDDLE_POOL_SIZE: "5",
       NATS_URL: nats.url,
+      ...callSettings(),
       [portVariable(name)]: place.split(":")[1],
     };
     const [, , ...check] = service.healthcheck?.test ?? [];

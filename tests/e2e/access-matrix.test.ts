@@ -14,6 +14,7 @@ import { Audience, policy } from "#gen/heddle/v1/policy_pb.ts";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { serverOf } from "#mesh/config";
 import { type ClosableTransport, createMeshTransport } from "#mesh/rpc";
+import { channelUnderTest } from "#mesh/testing";
 import { shopServices } from "../../scripts/neighbours.ts";
 import { allCallers, type TestCaller } from "./callers.ts";
 import { startShop, type TestShop } from "./shop.ts";
@@ -57,7 +58,7 @@ function expectedFor(method: DescMethod, { roles, service, badToken }: TestCalle
 
 function transportOf(server: string, name: string, { identity }: TestCaller): ClosableTransport {
   const key = `${server} ${name}`;
-  const options = { address: shop.address(server), server, identity, forwardUser: false };
+  const options = { address: shop.address(server), server, identity, forwardUser: false, channel: channelUnderTest() };
   const transport = transports.get(key) ?? createMeshTransport(options);
   transports.set(key, transport);
   return transport;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { testDatabases, testNats } from "#mesh/testing";
+import { callSettings, testDatabases, testNats } from "#mesh/testing";
 import { shop } from "../../scripts/shop.ts";
 import { type Http, httpClient } from "./http.ts";
 import type { ProviderTotals } from "./invariants.ts";
@@ -42,6 +42,7 @@ export async function startShop(
     HEDDLE_ADMIN_PASSWORD: "heddle-admin",
     HEDDLE_DEMO_DATA: "true",
     LOG_LEVEL: "error",
+    ...callSettings(),
     ...variables,
   };
   const started = shop(environment);

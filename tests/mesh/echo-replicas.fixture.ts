@@ -5,7 +5,15 @@ import { maintainConnection, openBucket } from "#mesh/nats";
 import { group, type Part } from "#mesh/process";
 import type { CallExplanation } from "#mesh/resilience";
 import { createTargetTransport } from "#mesh/rpc";
-import { freePort, type RunningProcess, silentLogger, startProcess, type TestNats, testNats } from "#mesh/testing";
+import {
+  channelUnderTest,
+  freePort,
+  type RunningProcess,
+  silentLogger,
+  startProcess,
+  type TestNats,
+  testNats,
+} from "#mesh/testing";
 import { EchoService } from "../../mesh/rpc/echo-contract.fixture.ts";
 
 const main = fileURLToPath(new URL("echo-main.fixture.ts", import.meta.url));
@@ -52,6 +60,7 @@ export async function startReplicas(delays: Delays): Promise<EchoReplicas> {
     address: "mesh:///test.echo",
     discovery: createDiscovery({ registry }),
     place: { zone: "", seed: "test" },
+    channel: channelUnderTest(),
     onExplained: (explanation) => explained.push(explanation),
   });
   const replicas = await Promise.all(

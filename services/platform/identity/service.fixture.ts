@@ -8,7 +8,7 @@ import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.t
 import { readServiceConfig } from "#mesh/config";
 import { outbox } from "#mesh/events";
 import { createMeshTransport } from "#mesh/rpc";
-import { testDatabases } from "#mesh/testing";
+import { callSettings, testDatabases } from "#mesh/testing";
 import { identityService } from "./service.ts";
 import { type IdentitySettings, readIdentitySettings } from "./settings.ts";
 
@@ -37,6 +37,7 @@ export async function testService(settings: Partial<IdentitySettings> = {}): Pro
     // Nobody listens there: calls are served without a broker, and events stay in the outbox.
     NATS_URL: "nats://127.0.0.1:1",
     LOG_LEVEL: "silent",
+    ...callSettings(),
   });
 
   async function start(own: Partial<IdentitySettings>) {
