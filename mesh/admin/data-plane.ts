@@ -1,14 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import {
-  type BreakerSchema,
-  type CallExplanationSchema,
-  DataPlaneService,
-  type TargetSchema,
-} from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
+import { type BreakerSchema, DataPlaneService, type TargetSchema } from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
 import { BrokerFault } from "#mesh/nats";
-import type { Breaker, CallExplanation } from "#mesh/resilience";
+import { type Breaker, explanationMessage } from "#mesh/resilience";
 import { implement, type RpcService, type TargetTransport } from "#mesh/rpc";
 import type { RememberedCalls, TargetView } from "#mesh/target";
 import { TrafficRulesError, type TrafficStore } from "#mesh/traffic";
@@ -30,7 +25,7 @@ export function dataPlaneHandlers({ transports, calls, traffic }: DataPlaneParts
         .toSorted(byName),
     }),
     resetBreakers: async ({ target }) => resetBreakers(views(), target),
-    explainCalls: async ({ requestId }) => ({ calls: calls.of(requestId).map(callMessage) }),
+    explainCalls: async ({ requestId }) => ({ calls: calls.of(requestId).map(explanationMessage) }),
     getTrafficRules: async ({ target }) => ({ rules: await known(() => traffic.read(target)) }),
     async setTrafficRules({ target, rules }) {
       await known(() => traffic.write(target, rules ?? { $typeName: "heddle.mesh.v1.TrafficRules", ...NO_RULES }));
@@ -103,28 +98,6 @@ function endpointMessages({ endpoints, guards, unreachable }: TargetView, now: n
 function breakerMessage(breaker: Breaker, now: number): MessageInitShape<typeof BreakerSchema> {
   const { state, since, consecutiveFailures, successes, failures } = breaker.snapshot(now);
   return { state, consecutiveFailures, successes, failures, ...(since > 0 && { since: timestampFromMs(since) }) };
-}
-
-function callMessage(call: CallExplanation): MessageInitShape<typeof CallExplanationSchema> {
-  const { method, target, outcome, route, attempts, timeIn, breaker, budgetLeft } = call;
-  return {
-    ...{ method, target, code: outcome.code, message: outcome.message, decidedBy: outcome.by },
-    startTime: timestampFromMs(call.startedAt),
-    duration: durationFromMs(call.durationMs),
-    ...optionalDuration("deadline", call.deadlineMs),
-    ...{ version: route?.version ?? "", route: route?.reason ?? "", stopped: call.stopped ?? "" },
-    ...{ breakerBefore: breaker?.before ?? "", breakerAfter: breaker?.after ?? "" },
-    ...(budgetLeft !== undefined && { budgetLeft }),
-    attempts: attempts.map(({ endpoint: { address, version, zone }, startedAfterMs, durationMs, ...attempt }) => {
-      const { number, kind, code, message, lost } = attempt;
-      const times = { startedAfter: durationFromMs(startedAfterMs), duration: durationFromMs(durationMs) };
-      return { ...{ number, kind, address, version, zone, code, message, lost }, ...times };
-    }),
-    inFault: durationFromMs(timeIn.fault),
-    inQueue: durationFromMs(timeIn.queue),
-    inAttempts: durationFromMs(timeIn.attempts),
-    inBackoff: durationFromMs(timeIn.backoff),
-  };
 }
 
 function optionalDuration<Name extends string>(name: Name, ms: number | undefined) {

@@ -1,9 +1,9 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { Picked } from "#mesh/balance";
-import type { CallContext } from "./call.ts";
+import type { AttemptInfo, CallContext } from "./call.ts";
 import type { CallEnd } from "./call-end.ts";
 import type { CallRecord } from "./call-record.ts";
-import { endpointVerdict } from "./code-class.ts";
+import { endpointVerdict, type Testimony } from "./code-class.ts";
 import { Ending, type EndSignal } from "./ending.ts";
 import type { AttemptKind } from "./explanation.ts";
 import type { Failure, Outcome } from "./outcome.ts";
@@ -14,6 +14,8 @@ export interface RunningCall<T> extends CallContext<T> {
   readonly end: CallEnd;
   readonly record: CallRecord;
   readonly tried: Set<string>;
+  /** Told when the answer of a stream begins. */
+  readonly onOpened?: () => void;
 }
 
 /** An attempt that is about to be made. */
@@ -65,10 +67,15 @@ export async function makeAttempt<T>(call: RunningCall<T>, next: NextAttempt, li
   const { endpoint, panic } = picked;
   tried.add(endpoint.id);
   const startedAt = world.now();
-  const deadline = Math.min(request.deadline, startedAt + limits.timeoutMs);
-  // Told before the attempt: what half of the calls took without it.
-  const usualMs = guards.latency.quantile(0.5, 20, startedAt);
-  const outcome = await limited(call, next, { ...limits, deadline });
+  // A server that knew of an attempt's limit would end the stream then, however far it is.
+  const deadline = request.stream ? request.deadline : Math.min(request.deadline, startedAt + limits.timeoutMs);
+  const times = timesOf(call, startedAt, deadline);
+  let openedAfterMs: number | undefined;
+  const opened = () => {
+    openedAfterMs = world.now() - startedAt;
+    call.onOpened?.();
+  };
+  const outcome = await limited(call, next, { ...limits, deadline, opened });
   picked.done();
   const now = world.now();
   const durationMs = now - startedAt;
@@ -77,9 +84,9 @@ export async function makeAttempt<T>(call: RunningCall<T>, next: NextAttempt, li
   const pushbackMs = ended.ok ? undefined : ended.pushbackMs;
   const lost = ended === lostFailure;
   // A time that was cut short is at least a lower bound; left out, it would make the service look fast when it is slow.
-  if (ended.ok || code === Code.DEADLINE_EXCEEDED || (lost && kind === "first")) guards.latency.record(durationMs, now);
-  const givenMs = deadline - startedAt;
-  guards.ejection?.record(endpoint.id, endpointVerdict({ code, pushbackMs, givenMs, usualMs }), now);
+  const telling = ended.ok || code === Code.DEADLINE_EXCEEDED || (lost && kind === "first");
+  if (telling && !request.stream) guards.latency.record(durationMs, now);
+  guards.ejection?.record(endpoint.id, endpointVerdict({ code, pushbackMs, ...times }), now);
   const { id, address, version, zone } = endpoint;
   record.addAttempt({
     number,
@@ -88,12 +95,26 @@ export async function makeAttempt<T>(call: RunningCall<T>, next: NextAttempt, li
     panic,
     startedAfterMs: startedAt - record.startedAt,
     durationMs,
+    openedAfterMs,
     code,
     message: ended.ok ? "" : ended.message,
     pushbackMs,
     lost,
   });
   return ended;
+}
+
+/**
+ * How much time a call or an attempt that begins now has, and what half of the others took. Running out of time says
+ * nothing about who answers a stream.
+ */
+export function timesOf<T>(
+  { request, guards }: CallContext<T>,
+  startedAt: number,
+  deadline: number,
+): Pick<Testimony, "givenMs" | "usualMs"> {
+  if (request.stream) return { givenMs: 0, usualMs: Number.POSITIVE_INFINITY };
+  return { givenMs: deadline - startedAt, usualMs: guards.latency.quantile(0.5, 20, startedAt) };
 }
 
 const lostFailure: Outcome<never> = {
@@ -107,21 +128,24 @@ const lostFailure: Outcome<never> = {
 async function limited<T>(
   { world }: RunningCall<T>,
   { picked, number, kind }: NextAttempt,
-  { signal, timeoutMs, deadline }: Limits & { deadline: number },
+  { signal, timeoutMs, deadline, opened }: Limits & Pick<AttemptInfo, "deadline" | "opened">,
 ): Promise<Outcome<T> | undefined> {
-  const info = { number, kind, deadline };
-  const attempt = async (ownSignal: EndSignal): Promise<Outcome<T>> => {
+  const attempt = async (ownSignal: EndSignal, begun: () => void): Promise<Outcome<T>> => {
     try {
-      return await world.attempt(picked.endpoint, info, ownSignal);
+      return await world.attempt(picked.endpoint, { number, kind, deadline, opened: begun }, ownSignal);
     } catch (error) {
       // A transport answers with an outcome; one that throws has a defect, which the call must survive.
       return { ok: false, code: Code.INTERNAL, message: "the transport failed", progress: "maybe_processed", error };
     }
   };
-  if (!Number.isFinite(timeoutMs)) return untilAborted(attempt(signal), signal);
+  if (!Number.isFinite(timeoutMs)) return untilAborted(attempt(signal, opened), signal);
 
   const own = new Ending();
   const timer = new Ending();
+  const begun = () => {
+    timer.abort();
+    opened();
+  };
   const follow = () => own.abort();
   signal.addEventListener("abort", follow);
   const timedOut = world.sleep(timeoutMs, timer).then((): Outcome<T> | undefined => {
@@ -131,7 +155,7 @@ async function limited<T>(
     return { ok: false, code: Code.DEADLINE_EXCEEDED, message, progress: "maybe_processed" };
   });
   try {
-    const outcome = await untilAborted(attempt(own), own);
+    const outcome = await untilAborted(attempt(own, begun), own);
     if (outcome || signal.aborted) return outcome;
     return await timedOut;
   } finally {

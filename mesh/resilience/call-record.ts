@@ -70,6 +70,7 @@ export function createCallRecord<T>({ request, guards, world }: CallContext<T>):
         startedAt,
         durationMs: now - startedAt,
         deadlineMs: Number.isFinite(request.deadline) ? request.deadline - startedAt : undefined,
+        stream: request.stream ?? false,
         outcome: outcome.ok ? { code: Code.OK, message: "", by } : { code: outcome.code, message: outcome.message, by },
         route: request.route,
         attempts: attempts.sort((a, b) => a.number - b.number),

@@ -22,6 +22,8 @@ export interface CallRequest<T> {
   readonly signal?: EndSignal | undefined;
   /** Value that keeps to one endpoint. */
   readonly key?: string | undefined;
+  /** Whether messages are streamed: how long that takes is the caller's affair. Default false. */
+  readonly stream?: boolean;
   /** Where the rules of traffic send it. A version without endpoints is replaced by any. */
   readonly route?: RouteExplanation | undefined;
   /** What the rules of traffic do to it before it leaves. */
@@ -64,6 +66,8 @@ export interface AttemptInfo {
   readonly kind: AttemptKind;
   /** When the attempt must have ended, in milliseconds of `now`. */
   readonly deadline: number;
+  /** To be called once when the answer of a stream begins: the endpoint is well, and the time of an attempt stands still. */
+  readonly opened: () => void;
 }
 
 /** The outside world of a call. */

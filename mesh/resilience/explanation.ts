@@ -27,6 +27,8 @@ export interface CallExplanation {
   readonly durationMs: number;
   /** What the call could take when it began; undefined for no limit. */
   readonly deadlineMs: number | undefined;
+  /** Whether messages were streamed. */
+  readonly stream: boolean;
   readonly outcome: { readonly code: Code; readonly message: string; readonly by: DecidedBy };
   /** Where the rules of traffic sent it. */
   readonly route: RouteExplanation | undefined;
@@ -79,6 +81,8 @@ export interface AttemptExplanation {
   /** Since the call began. */
   readonly startedAfterMs: number;
   readonly durationMs: number;
+  /** When a stream's answer began, since the attempt did; undefined when it never did, and of unary calls. */
+  readonly openedAfterMs: number | undefined;
   readonly code: Code;
   readonly message: string;
   /** What the server said about trying again; undefined when nothing. */

@@ -12,6 +12,7 @@ export type {
   RouteExplanation,
   TimeSpent,
 } from "./explanation.ts";
+export { explanationMessage } from "./explanation-message.ts";
 export { createTargetGuards, type TargetGuards } from "./guards.ts";
 export { createLatencyTracker, type LatencyTracker } from "./latency.ts";
 export { type Failure, type Outcome, type Progress, parsePushback } from "./outcome.ts";

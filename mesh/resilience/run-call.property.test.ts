@@ -21,6 +21,7 @@ const anyAct: fc.Arbitrary<Act> = fc.record(
     progress: fc.constantFrom("unsent", "not_processed", "maybe_processed", "maybe_processed", "committed"),
     pushbackMs: fc.integer({ min: -1, max: 300 }),
     deaf: fc.boolean(),
+    opensAfterMs: fc.nat(50),
     throws: fc.nat(20).map((draw) => draw === 0),
   },
   { requiredKeys: ["afterMs"] },
@@ -47,7 +48,9 @@ const anyPolicy: fc.Arbitrary<CallPolicy> = fc
 
 const anyScript = fc.array(fc.array(anyAct, { minLength: 1, maxLength: 4 }), { maxLength: 4 });
 const anyCalls = fc.array(
-  fc.record({ afterMs: fc.nat(200), timeoutMs: fc.nat(800), cancelAfterMs: fc.option(fc.nat(600)) }),
+  fc.record({
+    ...{ afterMs: fc.nat(200), timeoutMs: fc.nat(800), cancelAfterMs: fc.option(fc.nat(600)), stream: fc.boolean() },
+  }),
   { minLength: 1, maxLength: 12 },
 );
 
@@ -80,7 +83,7 @@ it("ends every call in time, explains all of it, and leaves nothing behind, what
       const world = scriptedWorld(policy, script, { random: () => 0.5 });
       const running: Promise<void>[] = [];
       const extra = { attempts: 0 };
-      for (const { afterMs, timeoutMs, cancelAfterMs } of calls) {
+      for (const { afterMs, timeoutMs, cancelAfterMs, stream } of calls) {
         await world.clock.advance(afterMs);
         const caller = new AbortController();
         const over = new AbortController();
@@ -89,7 +92,7 @@ it("ends every call in time, explains all of it, and leaves nothing behind, what
             if (!over.signal.aborted) caller.abort();
           });
         }
-        const call = world.begin({ deadline: world.clock.now() + timeoutMs, signal: caller.signal });
+        const call = world.begin({ deadline: world.clock.now() + timeoutMs, signal: caller.signal, stream });
         running.push(
           call.then((result) => {
             over.abort();

@@ -285,3 +285,53 @@ describe("the rules of traffic", () => {
     expect(explanation).toMatchObject({ outcome: { code: Code.OK }, route: { version: "v3" } });
   });
 });
+
+describe("streams", () => {
+  const stream = { stream: true };
+
+  it("may take as long as the call once they are open, and are told no earlier deadline", async () => {
+    const retry = { ...retryPolicy, attemptTimeoutMs: 100, codes: new Set([Code.DEADLINE_EXCEEDED]) };
+    const world = scriptedWorld(callPolicy({ retry }), { a: [hangs], b: [{ opensAfterMs: 50, afterMs: 3000 }] });
+    const { outcome, explanation } = await world.call(stream);
+    expect(outcome).toEqual({ ok: true, value: "b 2" });
+    expect(explanation).toMatchObject({
+      stream: true,
+      durationMs: 3150,
+      attempts: [
+        { code: Code.DEADLINE_EXCEEDED, openedAfterMs: undefined },
+        { openedAfterMs: 50, durationMs: 3050 },
+      ],
+    });
+    expect(new Set(world.seen.map(({ deadline }) => deadline))).toEqual(new Set([11_000]));
+    expect(world.underWay()).toEqual(nothingLeft);
+  });
+
+  it("are begun anew within the budget only", async () => {
+    const budget = { ratio: 0, minPerSecond: 0.1, ttlMs: 10_000 };
+    const world = scriptedWorld(callPolicy({ retry: retryPolicy, budget }), { a: [no], b: [no] });
+    const stopped = [(await world.call(stream)).explanation.stopped, (await world.call(stream)).explanation.stopped];
+    expect(stopped).toEqual(["budget_empty", "budget_empty"]);
+    expect(world.seen).toHaveLength(3);
+  });
+
+  it("that run out of time speak against nobody", async () => {
+    const policy = callPolicy({ deadlineMs: 100, ejection: ejectionPolicy, breaker: breakerPolicy });
+    const world = scriptedWorld(policy, { a: [hangs], b: [hangs] });
+    for (let call = 0; call < 8; call++)
+      expect(codeOf((await world.call(stream)).outcome)).toBe(Code.DEADLINE_EXCEEDED);
+    const now = world.clock.now();
+    expect(world.guards.shared.breaker?.state(now)).toBe("closed");
+    expect(world.guards.shared.ejection?.ejections()).toBe(0);
+  });
+
+  it("have shown that a target is well once they are open, however long they last", async () => {
+    const policy = callPolicy({ deadlineMs: 60_000, breaker: { ...breakerPolicy, successesToClose: 1 } });
+    const world = scriptedWorld(policy, { a: [no, no, no, { opensAfterMs: 10, afterMs: 30_000 }] });
+    for (let call = 0; call < 3; call++) await world.call(stream);
+    await world.clock.advance(breakerPolicy.openMs);
+    const probe = world.begin(stream);
+    await world.clock.advance(5_000);
+    expect(world.guards.shared.breaker?.state(world.clock.now())).toBe("closed");
+    expect((await world.clock.run(probe)).explanation.breaker).toMatchObject({ probe: true, after: "closed" });
+  });
+});

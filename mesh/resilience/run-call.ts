@@ -1,12 +1,12 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { CallPolicy } from "#mesh/contract";
-import type { RunningCall } from "./attempts.ts";
+import { type RunningCall, timesOf } from "./attempts.ts";
 import type { BreakerPermit } from "./breaker.ts";
 import type { Bulkhead } from "./bulkhead.ts";
 import type { CallContext, CallFault, CallGuards, CallRequest, CallWorld } from "./call.ts";
 import { watchCallEnd } from "./call-end.ts";
 import { createCallRecord } from "./call-record.ts";
-import { allowsFallback, targetVerdict } from "./code-class.ts";
+import { allowsFallback, type Testimony, targetVerdict } from "./code-class.ts";
 import { Ending } from "./ending.ts";
 import type { CallExplanation, DecidedBy } from "./explanation.ts";
 import { runHedged } from "./hedged-call.ts";
@@ -27,9 +27,10 @@ interface Decided<T> {
 }
 
 /**
- * Makes a unary call: injected faults, breaker, bulkhead, attempts at endpoints within the policy, fallback. Never
+ * Makes a call: injected faults, breaker, bulkhead, attempts at endpoints within the policy, fallback. Never
  * rejects; ends at the deadline and with the caller's signal at the latest, whatever the transport does; leaves no timer,
- * no listener and no place taken behind.
+ * no listener and no place taken behind. A stream is one attempt to its end, and is tried again only before its answer
+ * has begun.
  */
 export async function runCall<T>(
   policy: CallPolicy,
@@ -74,26 +75,28 @@ async function passBreaker<T>(call: RunningCall<T>): Promise<Decided<T>> {
     const waitMs = Math.ceil(answer.retryAfterMs);
     return failed("breaker", Code.UNAVAILABLE, `the breaker of ${request.target} is open for another ${waitMs} ms`);
   }
-  if (answer.permit.probe) record.probe();
-  const usualMs = guards.latency.quantile(0.5, 20, world.now());
-  const decided = await passBulkhead(call);
-  endPermit(call, answer.permit, decided, usualMs);
+  const { permit } = answer;
+  const times = timesOf(call, record.startedAt, request.deadline);
+  if (permit.probe) record.probe();
+  // A probe has its own deadline, which no stream keeps: it has shown enough once it is open.
+  const onOpened = () => permit.end("success", world.now());
+  const decided = await passBulkhead(permit.probe ? { ...call, onOpened } : call);
+  endPermit(call, permit, decided, times);
   return decided;
 }
 
 /** Tells the breaker what became of a call: only what the target itself has done counts. */
 function endPermit<T>(
-  { world, request, record }: RunningCall<T>,
+  { world }: RunningCall<T>,
   permit: BreakerPermit,
   { outcome, by }: Decided<T>,
-  usualMs: number | undefined,
+  times: Pick<Testimony, "givenMs" | "usualMs">,
 ): void {
   const now = world.now();
   const fromTarget = by === "endpoint" || by === "deadline";
-  const givenMs = request.deadline - record.startedAt;
   const pushbackMs = outcome.ok ? undefined : outcome.pushbackMs;
   const code = outcome.ok ? Code.OK : outcome.code;
-  permit.end(fromTarget ? targetVerdict({ code, pushbackMs, givenMs, usualMs }) : "nothing", now);
+  permit.end(fromTarget ? targetVerdict({ code, pushbackMs, ...times }) : "nothing", now);
 }
 
 async function passBulkhead<T>(call: RunningCall<T>): Promise<Decided<T>> {

@@ -18,6 +18,8 @@ export interface Act {
   readonly pushbackMs?: number;
   /** It goes on though it is told to end, as a transport with a defect would. Default false. */
   readonly deaf?: boolean;
+  /** When the answer of a stream begins. Default: never. */
+  readonly opensAfterMs?: number;
   /** The transport itself fails. */
   readonly throws?: boolean;
 }
@@ -67,6 +69,10 @@ export function scriptedWorld(
       const acted = script[id] ?? [{ afterMs: 0 }];
       const act = acted[Math.min(turn, acted.length - 1)] ?? acted[0];
       if (act.throws) throw new Error("a defect");
+      if (act.opensAfterMs !== undefined) {
+        await clock.sleep(act.opensAfterMs, signal);
+        info.opened();
+      }
       await wait(act, signal);
       if (signal.aborted) return { ok: false, code: Code.CANCELLED, message: "reset", progress: "maybe_processed" };
       if (act.code === undefined || act.code === Code.OK) return { ok: true, value: `${id} ${info.number}` };

@@ -1,11 +1,14 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { EchoService } from "./echo-contract.fixture.ts";
-import { CHANNELS, echoServer, transportOver } from "./echo-server.fixture.ts";
+import { CHANNELS, echoServer, targetOver, transportOver } from "./echo-server.fixture.ts";
 
-describe.each(CHANNELS)("over %s", (channel) => {
-  const transportTo = transportOver(channel);
+const ways = CHANNELS.flatMap((channel) => [
+  [`over ${channel}`, transportOver(channel)] as const,
+  [`over ${channel}, by the policies of a target`, targetOver(channel)] as const,
+]);
 
+describe.each(ways)("%s", (_, transportTo) => {
   async function* list<T>(...items: T[]): AsyncGenerator<T> {
     yield* items;
   }

@@ -32,8 +32,8 @@ function method(name: string, access: JsonObject, more: JsonObject = {}): JsonOb
 
 /** A method that changes nothing, called by rules of its own. */
 function safeMethod(name: string, rules: JsonObject): JsonObject {
-  const unary = method(name, PUBLIC, rules);
-  return { ...unary, options: { ...Object(unary.options), idempotencyLevel: "NO_SIDE_EFFECTS" } };
+  const safe = method(name, PUBLIC, rules);
+  return { ...safe, options: { ...Object(safe.options), idempotencyLevel: "NO_SIDE_EFFECTS" } };
 }
 
 function field(name: string, number: number, type: string, options: JsonObject = {}): JsonObject {
@@ -88,6 +88,11 @@ const json: JsonObject = {
         safeMethod("Cached", { fallback: { cached: "60s" } }),
         safeMethod("Hedged", { hedge: { minSamples: 10, minDelay: "0.001s" } }),
         safeMethod("Impatient", { retry: { attemptTimeout: "0.5s" } }),
+        safeMethod("SafeStream", {
+          ...{ serverStreaming: true, retry: { attemptTimeout: "0.5s" } },
+          balance: { algorithm: "BALANCE_ALGORITHM_ROUND_ROBIN" },
+        }),
+        safeMethod("SafeBidi", { clientStreaming: true, serverStreaming: true }),
         method("AdminOrOrder", { roles: ["admin", "support"], services: ["shop.order"] }),
       ],
     },
@@ -131,6 +136,8 @@ export const EchoService = file.services[0] as GenService<{
   cached: Method<"unary">;
   hedged: Method<"unary">;
   impatient: Method<"unary">;
+  safeStream: Method<"server_streaming">;
+  safeBidi: Method<"bidi_streaming">;
   adminOrOrder: Method<"unary">;
 }>;
 

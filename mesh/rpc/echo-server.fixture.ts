@@ -1,11 +1,17 @@
 import { readContract } from "#mesh/contract";
+import { createDiscovery } from "#mesh/discovery";
 import { type AccessTokenVerifier, secretIdentity, type User } from "#mesh/identity";
 import { createLogger } from "#mesh/telemetry";
 import { channelUnderTest } from "#mesh/testing";
 import type { CallRecord } from "./call-record.ts";
-import { EchoErrorReason, EchoService } from "./echo-contract.fixture.ts";
+import { EchoErrorReason, type EchoRequest, EchoService } from "./echo-contract.fixture.ts";
 import { implement, type RpcHandlers } from "./handler.ts";
-import { createMeshTransport, type MeshTransportOptions } from "./mesh-transport.ts";
+import {
+  createMeshTransport,
+  createTargetTransport,
+  type MeshTransportOptions,
+  type TargetTransportOptions,
+} from "./mesh-transport.ts";
 import type { ChannelKind } from "./open-endpoint.ts";
 import { createRpcServer, type RpcServerOptions } from "./server.ts";
 
@@ -22,20 +28,24 @@ export const plainTokens: AccessTokenVerifier = {
 
 type EchoHandlers = RpcHandlers<typeof EchoService>;
 
+async function* count({ text, count }: EchoRequest) {
+  for (let i = 0; i < count; i++) yield { text: `${text}${i}` };
+}
+
+async function* shout(requests: AsyncIterable<EchoRequest>) {
+  for await (const { text } of requests) yield { text: text.toUpperCase() };
+}
+
 /** What the echo service does where a test wants nothing else. */
 export const echoHandlers: EchoHandlers = {
   unary: async ({ text, data }) => ({ text, data }),
-  async *serverStream({ text, count }) {
-    for (let i = 0; i < count; i++) yield { text: `${text}${i}` };
-  },
+  serverStream: count,
   async clientStream(requests) {
     const texts: string[] = [];
     for await (const { text } of requests) texts.push(text);
     return { text: texts.join(",") };
   },
-  async *bidi(requests) {
-    for await (const { text } of requests) yield { text: text.toUpperCase() };
-  },
+  bidi: shout,
   quick: async ({ text }) => ({ text }),
   signedIn: async (_, { caller }) => ({ text: caller.user?.id ?? "" }),
   adminOnly: async () => ({ text: "admin" }),
@@ -45,6 +55,8 @@ export const echoHandlers: EchoHandlers = {
   cached: async ({ text }) => ({ text }),
   hedged: async ({ text }) => ({ text }),
   impatient: async ({ text }) => ({ text }),
+  safeStream: count,
+  safeBidi: shout,
   adminOrOrder: async () => ({ text: "either" }),
 };
 
@@ -74,6 +86,15 @@ export const CHANNELS: readonly ChannelKind[] = ["mesh", "grpc-js"];
 export function transportOver(channel: ChannelKind) {
   return (address: string, options: Partial<MeshTransportOptions> = {}) => {
     const transport = createMeshTransport({ address, channel, ...options });
+    return { ...transport, [Symbol.dispose]: () => transport.close() };
+  };
+}
+
+/** Makes transports to all instances at an address, by every policy of the contract. */
+export function targetOver(channel: ChannelKind) {
+  return (address: string, options: Partial<TargetTransportOptions> = {}) => {
+    const where = { service: EchoService, address, discovery: createDiscovery(), place: { zone: "", seed: "test" } };
+    const transport = createTargetTransport({ ...where, channel, ...options });
     return { ...transport, [Symbol.dispose]: () => transport.close() };
   };
 }

@@ -33,7 +33,7 @@ export interface TargetTransportOptions extends TransportOptions, EndpointSettin
   readonly faultsAllowed?: boolean;
   /** Makes what counts the calls of a target's method. Called once for each method. */
   readonly meterOf?: (target: string, method: DescMethod) => ClientMeter;
-  /** Told what became of each unary call, and why. */
+  /** Told what became of each call, and why. */
   readonly onExplained?: (explanation: CallExplanation, requestId: string) => void;
 }
 

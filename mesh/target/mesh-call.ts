@@ -1,5 +1,6 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { Call, CallListener, CallRequest, ReceivedMetadata } from "#mesh/channel";
+import type { CallExplanation } from "#mesh/resilience";
 
 /** A call as the policies of its method see it. */
 export interface MeshCallRequest extends CallRequest {
@@ -9,9 +10,15 @@ export interface MeshCallRequest extends CallRequest {
   readonly affinity?: string | undefined;
 }
 
+/** Told what comes of a call, and why. */
+export interface MeshCallListener extends CallListener {
+  /** Before the end of a call that has failed; not of one that its caller has cancelled. */
+  onFailed?(explanation: CallExplanation): void;
+}
+
 /** Starts calls whose method is known. Every Channel can stand for one. */
 export interface MeshChannel {
-  start(request: MeshCallRequest, listener: CallListener): Call;
+  start(request: MeshCallRequest, listener: MeshCallListener): Call;
   close(): void;
 }
 

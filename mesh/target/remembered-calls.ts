@@ -37,8 +37,15 @@ export function rememberCalls(): RememberedCalls {
 }
 
 /** Whether a call says more than that all is well. */
-export function isNotable({ outcome, durationMs, attempts }: CallExplanation): boolean {
-  return outcome.code !== 0 || outcome.by !== "endpoint" || durationMs >= slowMs || attempts.length > 1;
+export function isNotable(call: CallExplanation): boolean {
+  const { outcome, attempts } = call;
+  return outcome.code !== 0 || outcome.by !== "endpoint" || attempts.length > 1 || waitedMs(call) >= slowMs;
+}
+
+/** How long the caller waited for the answer, or for its beginning: how long a stream lasts is its own affair. */
+function waitedMs({ stream, durationMs, attempts }: CallExplanation): number {
+  const { startedAfterMs = 0, openedAfterMs = 0 } = attempts.at(-1) ?? {};
+  return stream ? startedAfterMs + openedAfterMs : durationMs;
 }
 
 function endOf({ startedAt, durationMs }: CallExplanation): number {

@@ -1,51 +1,23 @@
-import { createHash } from "node:crypto";
-import { performance } from "node:perf_hooks";
-import type { DescMethod } from "@bufbuild/protobuf";
-import { Code } from "#gen/google/rpc/code_pb.ts";
-import type { TrafficRules } from "#gen/heddle/mesh/v1/traffic_pb.ts";
-import type { Call, CallListener } from "#mesh/channel";
-import type { CallPolicy, TargetPolicy } from "#mesh/contract";
+import type { TargetPolicy } from "#mesh/contract";
 import type { Instance } from "#mesh/discovery";
-import {
-  type CallExplanation,
-  type CallRequest,
-  createTargetGuards,
-  Ending,
-  type EndSignal,
-  type Outcome,
-  runCall,
-  type TargetGuards,
-} from "#mesh/resilience";
-import { injectFault, routeCall, type TrafficCall } from "#mesh/traffic";
+import { type CallResult, createTargetGuards, type EndSignal, type Outcome, type TargetGuards } from "#mesh/resilience";
 import { type Balancers, type CallerPlace, createBalancers, type TargetEndpoint } from "./balancers.ts";
-import { type ClientMeter, furtherAttempts } from "./client-meter.ts";
-import { createEndpointChannels, type EndpointChannels, type OpenEndpoint } from "./endpoint-channels.ts";
+import { createEndpointChannels, type OpenEndpoint } from "./endpoint-channels.ts";
 import { createEndpointHealth } from "./endpoint-health.ts";
-import { type MeshCallRequest, type MeshChannel, sentHeader, type UnaryAnswer } from "./mesh-call.ts";
-import { policyOf } from "./method-policy.ts";
-import { sleep } from "./sleep.ts";
-import { failedCall, startStream } from "./stream-call.ts";
-import { attemptUnary } from "./unary-attempt.ts";
+import { type CallParts, type CallSettings, makeStreamCall, makeUnaryCall } from "./make-call.ts";
+import type { MeshCallListener, MeshCallRequest, MeshChannel, UnaryAnswer } from "./mesh-call.ts";
+import { StreamCall } from "./stream-call.ts";
 import { UnaryCall } from "./unary-call.ts";
+import { untilKnown } from "./until-known.ts";
 
 /** Whom a target channel calls, and how. */
-export interface TargetOptions {
-  /** Service that is called, such as "shop.catalog". */
-  readonly target: string;
+export interface TargetOptions extends CallSettings {
   /** What its methods share. */
   readonly policy: TargetPolicy;
   readonly place: CallerPlace;
   /** Publishes the instances, first as soon as they are known. Returns what ends that. */
   readonly watch: (publish: (instances: readonly Instance[]) => void) => () => void;
   readonly open: OpenEndpoint;
-  /** The rules of traffic to the target as they are now; undefined for none. */
-  readonly traffic?: () => TrafficRules | undefined;
-  /** Whether the rules may put faults into this process's calls. Default false. */
-  readonly faultsAllowed?: boolean;
-  /** Makes what counts the calls of a method. Called once for each method. */
-  readonly meterOf?: (method: DescMethod) => ClientMeter;
-  /** Told what became of each unary call, and why. */
-  readonly onExplained?: (explanation: CallExplanation, requestId: string) => void;
 }
 
 /** What is known of a target at the moment. */
@@ -62,9 +34,6 @@ export interface TargetChannel extends MeshChannel {
   view(): TargetView;
 }
 
-/** How long a call waits for the first instances to be known, in milliseconds, unless its deadline is earlier. */
-const firstWaitMs = 2_000;
-
 /** Creates the channel to a target. It connects to an instance with the first call that goes there. */
 export function createTargetChannel(options: TargetOptions): TargetChannel {
   const channels = createEndpointChannels(options.open);
@@ -74,7 +43,7 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
   const guards = createTargetGuards<UnaryAnswer>(options.policy);
   const known = Promise.withResolvers<void>();
   const addresses = new Map<string, string>();
-  const parts: Parts = { options, channels, balancers, guards, addresses, meters: new Map() };
+  const parts: CallParts = { settings: options, channels, balancers, guards, addresses, meters: new Map() };
   let isKnown = false;
   let instances: readonly Instance[] = [];
 
@@ -94,16 +63,22 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
     known.resolve();
   });
 
-  async function runUnary(request: MeshCallRequest, call: UnaryCall): Promise<void> {
+  async function run<T>(request: MeshCallRequest, listener: MeshCallListener, { call, make }: Made<T>): Promise<void> {
     if (!isKnown) await untilKnown(known.promise, request.deadlineMs, call.signal);
-    call.settle(await callUnary(parts, request, call.signal));
+    const { outcome, explanation } = await make();
+    if (!outcome.ok) listener.onFailed?.(explanation);
+    call.settle(outcome);
   }
 
   return {
     start(request, listener) {
-      if (request.method.methodKind !== "unary") return callStream(parts, request, listener);
+      if (request.method.methodKind !== "unary") {
+        const call = new StreamCall(request, listener);
+        void run(request, listener, { call, make: () => makeStreamCall(parts, request, call) });
+        return call;
+      }
       const call = new UnaryCall(listener);
-      void runUnary(request, call);
+      void run(request, listener, { call, make: () => makeUnaryCall(parts, request, call.signal) });
       return call;
     },
     view: () => ({
@@ -120,139 +95,13 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
   };
 }
 
+/** A call and what makes its attempts. */
+interface Made<T> {
+  readonly call: { readonly signal: EndSignal; settle(outcome: Outcome<T>): void };
+  readonly make: () => Promise<CallResult<T>>;
+}
+
 /** One that is leaving leaves, however it is. */
 function asItSays(instance: Instance, unhealthy: boolean): TargetEndpoint {
   return unhealthy && instance.state === "serving" ? { ...instance, state: "unhealthy" } : instance;
-}
-
-interface Parts {
-  readonly options: TargetOptions;
-  readonly channels: EndpointChannels;
-  readonly balancers: Balancers;
-  readonly guards: TargetGuards<UnaryAnswer>;
-  /** Addresses of instances by id. */
-  readonly addresses: Map<string, string>;
-  readonly meters: Map<DescMethod, ClientMeter>;
-}
-
-function meterOf({ options, meters }: Parts, method: DescMethod): ClientMeter | undefined {
-  const known = meters.get(method);
-  if (known || !options.meterOf) return known;
-  const meter = options.meterOf(method);
-  meters.set(method, meter);
-  return meter;
-}
-
-async function callUnary(parts: Parts, request: MeshCallRequest, signal: EndSignal) {
-  const { options, channels, balancers } = parts;
-  const policy = policyOf(request.method);
-  const method = request.path.slice(1);
-  const meter = meterOf(parts, request.method);
-  const startedAt = performance.now();
-  const { outcome, explanation } = await runCall<UnaryAnswer>(
-    policy,
-    { ...callRequest(parts, request, policy), signal },
-    parts.guards.of(method, policy),
-    {
-      now: Date.now,
-      random: Math.random,
-      sleep,
-      pick: (wish) => balancers.pick(policy.balance, { ...wish, ejected: orUnreachable(parts, wish.ejected) }),
-      attempt: (endpoint, info, ended) => {
-        const attempt = attemptUnary(channels.of(endpoint.address), request, info, ended);
-        return meter ? counted(attempt, meter) : attempt;
-      },
-    },
-  );
-  options.onExplained?.(explanation, request.requestId);
-  meter?.callEnded(codeOf(outcome), performance.now() - startedAt, furtherAttempts(explanation));
-  return outcome;
-}
-
-async function counted(attempt: Promise<Outcome<UnaryAnswer>>, meter: ClientMeter): Promise<Outcome<UnaryAnswer>> {
-  meter.attemptStarted();
-  const startedAt = performance.now();
-  const outcome = await attempt;
-  meter.attemptEnded(codeOf(outcome), performance.now() - startedAt);
-  return outcome;
-}
-
-function codeOf(outcome: Outcome<unknown>): Code {
-  return outcome.ok ? Code.OK : outcome.code;
-}
-
-function callRequest({ options }: Parts, request: MeshCallRequest, policy: CallPolicy): CallRequest<UnaryAnswer> {
-  const { target } = options;
-  const { path, deadlineMs, affinity, metadata } = request;
-  const rules = options.traffic?.();
-  const traffic = rules && trafficCall(request);
-  const faults = { allowed: options.faultsAllowed ?? false, random: Math.random };
-  return {
-    ...{ method: path.slice(1), target, deadline: deadlineMs, key: affinity },
-    route: rules && traffic && routeCall(rules, traffic, Math.random),
-    fault: rules && traffic && injectFault(rules, traffic, faults),
-    fallback: policy.fallback && {
-      key: answerKey(request, sentHeader(metadata, "authorization")),
-      empty: () => ({ header: {}, message: Buffer.alloc(0), trailer: {} }),
-    },
-  };
-}
-
-/** An endpoint that cannot be reached at the moment is as good as ejected. */
-function orUnreachable({ channels, addresses }: Parts, ejected: (id: string) => boolean) {
-  return (id: string) => ejected(id) || channels.of(addresses.get(id) ?? id).unreachable;
-}
-
-function callStream(parts: Parts, request: MeshCallRequest, listener: CallListener): Call {
-  const { options, channels, balancers } = parts;
-  const policy = policyOf(request.method);
-  const guards = parts.guards.of(request.path.slice(1), policy);
-  const meter = meterOf(parts, request.method);
-  const rules = options.traffic?.();
-  const route = rules && routeCall(rules, trafficCall(request), Math.random);
-  const now = Date.now();
-  const ejected = orUnreachable(parts, (id) => guards.ejection?.isEjected(id, now) ?? false);
-  const wish = { now, ejected, tried: new Set<string>(), key: request.affinity };
-  const picked =
-    balancers.pick(policy.balance, { ...wish, version: route?.version }) ?? balancers.pick(policy.balance, wish);
-  if (!picked) {
-    const message = `no endpoint of ${options.target} is known`;
-    meter?.callEnded(Code.UNAVAILABLE, 0, undefined);
-    return failedCall(listener, { code: Code.UNAVAILABLE, message, trailer: {} });
-  }
-  return startStream(request, listener, { picked, channel: channels.of(picked.endpoint.address), guards, meter });
-}
-
-/** What rules of traffic see: the user's id is read from the token without looking at its signature, for nothing but the route. */
-function trafficCall({ path, metadata }: MeshCallRequest): TrafficCall {
-  return {
-    method: path.slice(1),
-    header: (name) => sentHeader(metadata, name),
-    user: userOf(sentHeader(metadata, "authorization")),
-  };
-}
-
-function userOf(authorization: string | undefined): string | undefined {
-  const payload = authorization?.split(".")[1];
-  if (payload === undefined) return undefined;
-  try {
-    const { sub } = JSON.parse(Buffer.from(payload, "base64url").toString());
-    return typeof sub === "string" ? sub : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function answerKey({ path, message }: MeshCallRequest, authorization = ""): string {
-  const hash = createHash("sha256").update(authorization).update("\0");
-  return `${path} ${hash.update(message ?? "").digest("base64")}`;
-}
-
-async function untilKnown(known: Promise<void>, deadlineMs: number, signal: EndSignal): Promise<void> {
-  const waited = new Ending();
-  const end = () => waited.abort();
-  signal.addEventListener("abort", end);
-  await Promise.race([known, sleep(Math.min(firstWaitMs, deadlineMs - Date.now()), waited)]);
-  signal.removeEventListener("abort", end);
-  end();
 }

@@ -1,6 +1,7 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { CallStatus, Channel, ReceivedMetadata } from "#mesh/channel";
-import { type AttemptInfo, type EndSignal, type Outcome, type Progress, parsePushback } from "#mesh/resilience";
+import type { AttemptInfo, EndSignal, Outcome, Progress } from "#mesh/resilience";
+import { failureOf, withAttempts } from "./attempt-status.ts";
 import type { MeshCallRequest, UnaryAnswer } from "./mesh-call.ts";
 
 /** Makes one attempt of a unary call on one channel. */
@@ -43,15 +44,8 @@ function outcomeOf(
 ): Outcome<UnaryAnswer> {
   const { trailer } = status;
   if (status.code === Code.OK && message) return { ok: true, value: { header: header ?? {}, message, trailer } };
-  const error = status.code === Code.OK ? NO_RESPONSE : status;
-  return {
-    ok: false,
-    code: isCode(error.code) ? error.code : Code.UNKNOWN,
-    message: error.message,
-    progress: progressOf(error, header),
-    pushbackMs: parsePushback(firstOf(trailer["grpc-retry-pushback-ms"])),
-    error,
-  };
+  const failed = status.code === Code.OK ? NO_RESPONSE : status;
+  return failureOf(failed, progressOf(failed, header));
 }
 
 /**
@@ -64,18 +58,3 @@ function progressOf({ unprocessed, trailer }: CallStatus, header: ReceivedMetada
 }
 
 const NO_RESPONSE: CallStatus = { code: Code.UNIMPLEMENTED, message: "the server sent no response", trailer: {} };
-
-const codes = new Set<number>(Object.values(Code));
-
-function isCode(code: number): code is Code {
-  return codes.has(code);
-}
-
-/** Says how many attempts came before (gRFC A6, "Exposed Retry Metadata"). */
-function withAttempts(metadata: readonly string[], number: number): readonly string[] {
-  return number === 1 ? metadata : [...metadata, "grpc-previous-rpc-attempts", String(number - 1)];
-}
-
-function firstOf(value: string | readonly string[] | undefined): string | undefined {
-  return typeof value === "object" ? value[0] : value;
-}

@@ -1,5 +1,6 @@
 import type { Call, CallListener, CallStatus } from "#mesh/channel";
 import { Ending, type EndSignal, type Outcome } from "#mesh/resilience";
+import { statusOf } from "./attempt-status.ts";
 import type { UnaryAnswer } from "./mesh-call.ts";
 
 /**
@@ -52,8 +53,7 @@ export class UnaryCall implements Call {
       this.#deliver();
       return;
     }
-    const { code, message, error } = outcome;
-    this.#end(isStatus(error) ? error : { code, message, trailer: {} });
+    this.#end(statusOf(outcome));
   }
 
   #deliver(): void {
@@ -71,8 +71,4 @@ export class UnaryCall implements Call {
     this.#ended = true;
     this.#listener.onEnd(status);
   }
-}
-
-function isStatus(error: unknown): error is CallStatus {
-  return typeof error === "object" && error !== null && "trailer" in error;
 }

@@ -84,9 +84,10 @@ function draw(service: string, call: CallExplanation): string {
   ].join("\n");
 }
 
-function drawAttempt({ number, kind, address, code, message, startedAfter, duration, lost }: AttemptExplanation) {
+function drawAttempt({ number, kind, address, code, message, lost, ...times }: AttemptExplanation) {
   const end = lost ? "cancelled, another was faster" : `${codeName(code)}${message ? `: ${message}` : ""}`;
-  return `  ${number}. ${kind} at ${address}, +${ms(startedAfter)}, ${ms(duration)}: ${end}`;
+  const opened = times.openedAfter ? ` (open after ${ms(times.openedAfter)})` : "";
+  return `  ${number}. ${kind} at ${address}, +${ms(times.startedAfter)}, ${ms(times.duration)}${opened}: ${end}`;
 }
 
 function codeName(code: number): string {
