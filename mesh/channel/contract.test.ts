@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { eventually } from "#mesh/testing";
+import { eventually, freePort } from "#mesh/testing";
 import { bytesServer, PATHS } from "./bytes-server.fixture.ts";
 import { type Channel, createChannel } from "./channel.ts";
 import { createGrpcJsChannel } from "./grpc-js-channel.ts";
 import { callOnce, startCall } from "./outcome.fixture.ts";
+import { GOOD, rawServer } from "./raw-server.fixture.ts";
 import { Status } from "./status.ts";
 import { wire } from "./wire.fixture.ts";
 
@@ -210,5 +211,18 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("over %s", (kind) =>
     using channel = open(server.address);
     const outcomes = await Promise.all(Array.from({ length: 150 }, () => callOnce(channel, PATHS.unary)));
     expect(new Set(outcomes.map(({ status }) => status.code))).toEqual(new Set([Status.OK]));
+  });
+
+  test("a call that finds nobody says that it was not sent, and no server can say so for it", async () => {
+    using nobody = open(`127.0.0.1:${await freePort()}`);
+    const unsent = await callOnce(nobody, PATHS.unary);
+    expect(unsent.status).toMatchObject({ code: Status.UNAVAILABLE, unprocessed: "unsent" });
+    using relay = await rawServer({
+      onStream: (stream) =>
+        stream.respond({ ...GOOD, "grpc-status": "14", "grpc-message": unsent.status.message }, { endStream: true }),
+    });
+    using channel = open(relay.address);
+    const { status } = await callOnce(channel, PATHS.unary);
+    expect([status.code, status.unprocessed]).toEqual([Status.UNAVAILABLE, undefined]);
   });
 });

@@ -1,12 +1,15 @@
 import {
   type ChannelCredentials,
+  connectivityState,
   credentials,
   Channel as GrpcChannel,
   type ChannelOptions as GrpcOptions,
   type StatusObject,
+  status,
 } from "@grpc/grpc-js";
 import type { Call, CallListener, CallRequest, Channel } from "./channel.ts";
 import { fromSent, toReceived } from "./grpc-js-metadata.ts";
+import type { CallStatus } from "./status.ts";
 
 /** What the calls of grpc-js are made to. */
 export interface GrpcJsChannelOptions {
@@ -22,8 +25,14 @@ export interface GrpcJsChannelOptions {
 
 type GrpcCall = ReturnType<GrpcChannel["createCall"]>;
 
+/** A channel of grpc-js that says how its connections are. */
+export interface GrpcJsChannel extends Channel {
+  /** Whether a call would have to wait for another attempt to connect. */
+  readonly unreachable: boolean;
+}
+
 /** A channel of grpc-js: the reference for the mesh's own in tests, and what can be chosen instead of it. */
-export function createGrpcJsChannel(options: GrpcJsChannelOptions): Channel {
+export function createGrpcJsChannel(options: GrpcJsChannelOptions): GrpcJsChannel {
   const channel = new GrpcChannel(options.address, options.credentials ?? credentials.createInsecure(), {
     ...options.more,
     "grpc.max_receive_message_length": options.maxReceiveBytes,
@@ -41,6 +50,9 @@ export function createGrpcJsChannel(options: GrpcJsChannelOptions): Channel {
     start: (request, listener) =>
       startCall(channel.createCall(request.path, request.deadlineMs, null, null, null), request, listener),
     close: () => channel.close(),
+    get unreachable() {
+      return channel.getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE;
+    },
   };
 }
 
@@ -54,19 +66,49 @@ function startCall(call: GrpcCall, { metadata, message }: CallRequest, listener:
     call.sendMessageWithContext({}, asBuffer(message));
     call.halfClose();
   }
+  const writer = writeInTurn(call, listener);
   return {
-    write(next) {
-      call.sendMessageWithContext({ callback: () => listener.onWritable() }, asBuffer(next));
-      return false;
-    },
-    halfClose: () => call.halfClose(),
+    ...writer,
     read: () => call.startRead(),
     cancel: (code, details) => call.cancelWithStatus(code, details),
   };
 }
 
-function statusOf({ code, details, metadata }: StatusObject) {
-  return { code, message: unescapeReserved(details), trailer: toReceived(metadata) };
+/** grpc-js keeps one message for a call that has no connection yet: each waits until the one before has gone. */
+function writeInTurn(call: GrpcCall, listener: CallListener): Pick<Call, "write" | "halfClose"> {
+  const waiting: Buffer[] = [];
+  let writing = false;
+  let halfClosed = false;
+  function next(): void {
+    const message = waiting.shift();
+    writing = message !== undefined;
+    if (message) call.sendMessageWithContext({ callback: next }, message);
+    else if (halfClosed) call.halfClose();
+    else listener.onWritable();
+  }
+  return {
+    write(message) {
+      waiting.push(asBuffer(message));
+      if (!writing) next();
+      return false;
+    },
+    halfClose() {
+      halfClosed = true;
+      if (!writing) call.halfClose();
+    },
+  };
+}
+
+function statusOf(ended: StatusObject): CallStatus {
+  const { code, details, metadata } = ended;
+  const read = { code, message: unescapeReserved(details), trailer: toReceived(metadata) };
+  return isUnsent(ended) ? { ...read, unprocessed: "unsent" } : read;
+}
+
+/** grpc-js says so in words alone. A server that passes the same words on from its own client sends metadata with them. */
+function isUnsent({ code, details, metadata }: StatusObject): boolean {
+  const inWords = code === status.UNAVAILABLE && details.startsWith("No connection established");
+  return inWords && Object.keys(metadata.getMap()).length === 0;
 }
 
 /**

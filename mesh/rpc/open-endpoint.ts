@@ -60,8 +60,14 @@ function openGrpcJs(address: string, { gzip, maxMessageBytes = DEFAULT_MAX_BYTES
   if (gzip) throw new TypeError("gzip needs the mesh's own channel: leave out channel: grpc-js");
   const [credentials, more] = [channelCredentials(ends), channelTlsOptions(ends)];
   const channel = createGrpcJsChannel({ address, maxReceiveBytes: maxMessageBytes, credentials, more });
-  // grpc-js lets calls under way end when a channel is closed, and does not say how its connections are.
-  return { ...channel, unreachable: false, drain: () => channel.close() };
+  return {
+    ...channel,
+    get unreachable() {
+      return channel.unreachable;
+    },
+    // grpc-js lets calls under way end when a channel is closed.
+    drain: () => channel.close(),
+  };
 }
 
 /** A name is looked up at each connection, so the one host:port is enough for DNS, too. */
