@@ -1,6 +1,14 @@
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
-import { readEnvironment, readServiceConfig, type ServiceConfig, variable, withLogin } from "#mesh/config";
+import {
+  ConfigurationError,
+  readEnvironment,
+  readServiceConfig,
+  type ServiceConfig,
+  variable,
+  withLogin,
+} from "#mesh/config";
 import { registryUser } from "#mesh/nats";
+import type { ServerCertificateFiles } from "./http/server-certificate.ts";
 
 /** Times of streams, in milliseconds. */
 export interface StreamLimits {
@@ -16,6 +24,8 @@ export interface StreamLimits {
 export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   /** Port to listen on; 0 takes a free one. */
   readonly port: number;
+  /** Certificate and key of the port; without them it speaks in plaintext. */
+  readonly tls?: ServerCertificateFiles | undefined;
   /** Origins whose pages may call, "*" for all. */
   readonly corsOrigins: readonly string[];
   /** Largest request body or message, in bytes. */
@@ -49,6 +59,8 @@ const origin = /^(?:\*|https?:\/\/[^\s/,]+)$/;
 const shape = {
   GATEWAY_PORT: variable.port(8080).describe("port of the gateway"),
   GATEWAY_NATS_PASSWORD: variable.text("").describe("password of the gateway at the broker"),
+  GATEWAY_TLS_CERT: variable.text("").describe("file with the port's certificate and its chain, in PEM"),
+  GATEWAY_TLS_KEY: variable.text("").describe("file with the certificate's key, in PEM"),
   GATEWAY_CORS_ORIGINS: variable
     .text("")
     .refine(
@@ -79,6 +91,7 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
     ...{ host, security, logLevel, logFormat, channel, localCalls, trafficFaults, registryUrl, streamReplicas, self },
     ...{ addressOf, serverOf, metricsPort },
     port: read.GATEWAY_PORT,
+    tls: tlsOf(read.GATEWAY_TLS_CERT, read.GATEWAY_TLS_KEY),
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,
     docs: read.GATEWAY_DOCS,
@@ -90,6 +103,13 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
       idleTimeoutMs: read.GATEWAY_STREAM_IDLE_TIMEOUT,
     },
   });
+}
+
+function tlsOf(certificate: string, key: string): ServerCertificateFiles | undefined {
+  if (certificate === "" && key === "") return undefined;
+  if (certificate !== "" && key !== "") return { certificate, key };
+  const missing = key === "" ? "GATEWAY_TLS_KEY" : "GATEWAY_TLS_CERT";
+  throw new ConfigurationError([`${missing}: TLS needs both GATEWAY_TLS_CERT and GATEWAY_TLS_KEY`]);
 }
 
 function originsOf(text: string): string[] {

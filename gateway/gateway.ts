@@ -56,15 +56,8 @@ export function gateway(options: GatewayOptions): Gateway {
       stopping: () => http.stopping,
     });
   let edge = compile(options.services);
-  const { host, port, drainDelayMs, drainTimeoutMs } = config;
-  const drain = { drainDelayMs, drainTimeoutMs };
-  const http = createHttpPart({
-    host,
-    port,
-    ...drain,
-    portVariable: "GATEWAY_PORT",
-    listener: answerRequests((exchange) => edge.handle(exchange), log),
-  });
+  const listener = answerRequests((exchange) => edge.handle(exchange), log);
+  const http = createHttpPart({ ...config, portVariable: "GATEWAY_PORT", listener, log });
   return {
     name: "gateway",
     log,

@@ -1,3 +1,4 @@
+import { constants } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { badField, EdgeError } from "./edge-error.ts";
 import type { Exchange } from "./exchange.ts";
@@ -63,6 +64,11 @@ export function sendContinue(request: HttpRequest, response: HttpResponse): void
  */
 export function discardRest(request: HttpRequest): void {
   if (request.complete || request.destroyed) return;
+  if ("stream" in request) {
+    // HTTP/2 can end one request without its connection, and say that nothing was wrong with the answer.
+    request.stream.close(constants.NGHTTP2_NO_ERROR);
+    return;
+  }
   const { socket } = request;
   let left = discardedBytes;
   // Node drops the body of an answered request before anyone sees it, so what arrives is counted at the socket.

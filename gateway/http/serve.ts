@@ -1,12 +1,19 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type Server } from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { TLSSocket } from "node:tls";
 import { type Part, StartError } from "#mesh/process";
+import type { Logger } from "#mesh/telemetry";
+import { maxHeadBytes, refuseLargeHead } from "./head-limits.ts";
+import { createHttp2Sessions, type Http2Sessions } from "./http2-sessions.ts";
 import type { HttpRequest, HttpResponse } from "./message.ts";
+import { followCertificate, readServerCertificate, type ServerCertificateFiles } from "./server-certificate.ts";
+import { sniffProtocol } from "./sniff-protocol.ts";
 
-/** An HTTP/1.1 server that stops gently. */
+/** A server of HTTP/1.1 and HTTP/2 on one port that stops gently. */
 export type HttpPart = Part & {
-  /** http://host:port once it has started. */
+  /** http://host:port, or https, once it has started. */
   readonly url: string;
   /** Whether `stop` has begun. */
   readonly stopping: boolean;
@@ -19,65 +26,124 @@ export interface ServeOptions {
   readonly port: number;
   /** Name of the variable that sets the port, for the message when it is in use. */
   readonly portVariable: string;
+  /** Set: TLS only. The files are followed when they change. */
+  readonly tls?: ServerCertificateFiles | undefined;
   readonly listener: (request: HttpRequest, response: HttpResponse) => void;
+  readonly log: Logger;
   /** How long requests are still taken when stopping, in milliseconds: load balancers need a while to hear of it. */
   readonly drainDelayMs: number;
   /** How long requests may still run after that, in milliseconds. */
   readonly drainTimeoutMs: number;
 }
 
-// A slow client holds a socket at most this long for its headers, and for its whole request.
+// A slow client holds a connection at most this long for its headers, and without reading its answer.
 const headersTimeoutMs = 20_000;
-const requestTimeoutMs = 120_000;
+const stalledTimeoutMs = 60_000;
+/** Between two requests of a connection. */
+const keepAliveTimeoutMs = 65_000;
 
 /**
- * Creates the server. `stop` goes on as before for the delay but for `stopping`, then takes no new connections, lets
- * running requests end, and cuts the rest.
+ * Creates the server. In plaintext the first bytes of a connection tell its version, under TLS it is agreed on by ALPN.
+ * `stop` goes on as before for the delay but for `stopping`, then takes no new connections, tells HTTP/2 clients so,
+ * lets running requests end, and cuts the rest. Throws a StartError for certificate files that cannot be used.
  */
 export function createHttpPart(options: ServeOptions): HttpPart {
-  const { host, port, listener, drainDelayMs, drainTimeoutMs } = options;
-  let stopping = false;
-  let closing = false;
-  const server = createServer({ headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs });
-  const answer = (request: IncomingMessage, response: ServerResponse) => {
-    if (stopping) response.shouldKeepAlive = false;
-    // A connection that was kept alive before the stop would hold it up until it times out.
-    response.on("close", () => {
-      if (closing) setImmediate(() => server.closeIdleConnections());
-    });
-    listener(request, response);
-  };
-  server.on("request", answer);
-  // The listener decides whether the client may go on; without this, Node would say yes before anyone looked.
-  server.on("checkContinue", answer);
+  const { host, port, tls, drainDelayMs, drainTimeoutMs } = options;
+  const http2 = createHttp2Sessions({ idleMs: stalledTimeoutMs });
+  const waiting = new Set<Socket>();
+  const server = listenFor(http2, waiting, tls);
+  const state = { stopping: false, closing: false };
+  answerOn(server, http2, options.listener, state);
+  let endFollowing = () => {};
   return {
     name: "http",
     get url() {
-      return urlOf(host, server.address());
+      return urlOf(tls ? "https" : "http", host, server.address());
     },
     get stopping() {
-      return stopping;
+      return state.stopping;
     },
     async start() {
-      stopping = false;
-      closing = false;
+      Object.assign(state, { stopping: false, closing: false });
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       server.once("error", (error) => reject(startFault(error, options)));
       server.listen(port, host, resolve);
       await promise;
+      if (tls && "setSecureContext" in server) endFollowing = followCertificate(server, tls, options);
     },
     async stop() {
-      stopping = true;
+      state.stopping = true;
+      endFollowing();
       if (!server.listening) return;
       if (drainDelayMs > 0) await sleep(drainDelayMs);
-      closing = true;
+      state.closing = true;
       const { promise, resolve } = Promise.withResolvers<void>();
-      const timer = setTimeout(() => server.closeAllConnections(), drainTimeoutMs);
       server.close(() => resolve());
+      http2.drain();
+      for (const socket of waiting) socket.destroy();
+      const timer = setTimeout(() => {
+        server.closeAllConnections();
+        http2.destroy();
+      }, drainTimeoutMs);
       await promise;
       clearTimeout(timer);
     },
   };
+}
+
+/** The server that accepts, which serves HTTP/1.1 itself and hands HTTP/2 over. */
+function listenFor(http2: Http2Sessions, waiting: Set<Socket>, tls: ServerCertificateFiles | undefined) {
+  const limits = {
+    headersTimeout: headersTimeoutMs,
+    // A stream of requests may take long: how long a body may take is for its reader to say.
+    requestTimeout: 0,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    maxHeaderSize: maxHeadBytes,
+  };
+  const server: Server | TlsServer = tls
+    ? createTlsServer({ ...limits, ...readServerCertificate(tls), ALPNProtocols: ["h2", "http/1.1"] })
+    : createServer(limits);
+  const event = tls ? "secureConnection" : "connection";
+  const [serveHttp1] = server.listeners(event);
+  server.removeAllListeners(event);
+  server.on(event, (socket: Socket) => {
+    const handOver = (isHttp2: boolean) =>
+      isHttp2 ? http2.server.emit("connection", socket) : serveHttp1?.call(server, socket);
+    if (socket instanceof TLSSocket) return handOver(socket.alpnProtocol === "h2");
+    waiting.add(socket);
+    socket.on("close", () => waiting.delete(socket));
+    const found = (version: "1.1" | "2") => {
+      waiting.delete(socket);
+      handOver(version === "2");
+    };
+    sniffProtocol(socket, { timeoutMs: headersTimeoutMs, found });
+  });
+  // A client that does not read its answer; Node calls this for connections that are only silent, too.
+  server.setTimeout(stalledTimeoutMs, (socket: Socket) => {
+    if (socket.writableLength > 0) socket.destroy();
+  });
+  return server;
+}
+
+function answerOn(
+  server: Server | TlsServer,
+  http2: Http2Sessions,
+  listener: ServeOptions["listener"],
+  state: { readonly stopping: boolean; readonly closing: boolean },
+): void {
+  const answer = (request: HttpRequest, response: HttpResponse) => {
+    if (state.stopping && "shouldKeepAlive" in response) response.shouldKeepAlive = false;
+    // A connection that was kept alive before the stop would hold it up until it times out.
+    response.on("close", () => {
+      if (state.closing) setImmediate(() => server.closeIdleConnections());
+    });
+    if (!refuseLargeHead(request, response)) listener(request, response);
+  };
+  // The listener decides whether the client may go on; without "checkContinue", Node would say yes before anyone looked.
+  for (const event of ["request", "checkContinue"]) {
+    server.on(event, answer);
+    http2.server.on(event, answer);
+  }
 }
 
 function startFault(error: NodeJS.ErrnoException, { host, port, portVariable }: ServeOptions): Error {
@@ -91,10 +157,10 @@ function startFault(error: NodeJS.ErrnoException, { host, port, portVariable }: 
   return error;
 }
 
-function urlOf(host: string, address: AddressInfo | string | null): string {
+function urlOf(scheme: string, host: string, address: AddressInfo | string | null): string {
   if (address === null || typeof address === "string") return "";
   // "Every address" is no address to call.
   const reachable =
     host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host;
-  return `http://${reachable}:${address.port}`;
+  return `${scheme}://${reachable}:${address.port}`;
 }

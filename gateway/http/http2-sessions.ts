@@ -1,0 +1,77 @@
+import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import { maxHeadBytes } from "./head-limits.ts";
+
+/** HTTP/2 on connections that somebody else has accepted. */
+export interface Http2Sessions {
+  /** Emits "request" and "checkContinue"; takes a socket by emitting "connection". */
+  readonly server: Http2Server;
+  /** Tells every client to make its further calls elsewhere (GOAWAY); calls under way, and on their way, are served. */
+  drain(): void;
+  /** Ends every connection, whatever is under way. */
+  destroy(): void;
+}
+
+/** What keeps one client from taking more than its share. */
+const limits = {
+  maxHeaderListSize: maxHeadBytes,
+  maxConcurrentStreams: 256,
+};
+/** Streams that a client may reset: so many at once, and so many a second on (CVE-2023-44487, "rapid reset"). */
+const resets = { streamResetBurst: 500, streamResetRate: 50 };
+const maxHeaderPairs = 128;
+/** Of all streams of a connection; one by one they have 64 KiB. */
+const connectionWindowBytes = 1024 * 1024;
+/** What a connection may hold in memory, in megabytes. */
+const maxSessionMemory = 32;
+const anyStream = 2 ** 31 - 1;
+
+/**
+ * Creates the HTTP/2 side of a server. A connection without calls is closed after `idleMs`, and a call whose client
+ * does not read its answer for as long is reset.
+ */
+export function createHttp2Sessions({ idleMs }: { readonly idleMs: number }): Http2Sessions {
+  const sessions = new Set<ServerHttp2Session>();
+  const server = createServer({ settings: limits, maxHeaderListPairs: maxHeaderPairs, ...resets, maxSessionMemory });
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("close", () => sessions.delete(session));
+    session.setLocalWindowSize(connectionWindowBytes);
+    closeWhenIdle(session, idleMs);
+  });
+  // A broken connection is seen by its calls; without a listener nobody would be told, which is as well.
+  server.on("sessionError", () => undefined);
+  return {
+    server,
+    drain() {
+      for (const session of sessions) drainSession(session);
+    },
+    destroy() {
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
+
+function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {
+  let streams = 0;
+  session.setTimeout(idleMs, () => {
+    if (streams === 0) session.close();
+  });
+  session.on("stream", (stream: ServerHttp2Stream) => {
+    streams++;
+    stream.on("close", () => streams--);
+    stream.setTimeout(idleMs, () => {
+      // A stream may be silent for long; one whose bytes nobody takes holds memory.
+      if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
+    });
+  });
+}
+
+/**
+ * In two steps (RFC 9113, section 6.8): the first lets in the calls that are on their way, and once the client has
+ * answered a ping sent after it, it has seen the first.
+ */
+function drainSession(session: ServerHttp2Session): void {
+  if (session.closed || session.destroyed) return;
+  session.goaway(constants.NGHTTP2_NO_ERROR, anyStream);
+  session.ping(() => session.close());
+}

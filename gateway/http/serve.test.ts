@@ -1,0 +1,183 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+} from "node:http2";
+import { get } from "node:https";
+import { connect, type Socket } from "node:net";
+import { expect, test } from "vitest";
+import { silentLogger, testAuthority } from "#mesh/testing";
+import { call, startLibrary } from "../library.fixture.ts";
+import { followCertificate } from "./server-certificate.ts";
+
+const book = "/v1/books/7";
+
+test("one plaintext port speaks HTTP/1.1 and HTTP/2", async () => {
+  await using library = await startLibrary();
+  expect((await call(library.url, `GET ${book}`)).status).toBe(200);
+  using client = openHttp2(library.url);
+  const answer = await client.ask({ ":path": book });
+  expect([answer.headers[":status"], JSON.parse(answer.text)]).toMatchObject([200, { book: { id: "7" } }]);
+  const head = await client.ask({ ":path": book, ":method": "HEAD" });
+  expect([head.headers[":status"], head.text]).toEqual([200, ""]);
+  const options = await client.ask({ ":path": book, ":method": "OPTIONS" });
+  expect([options.headers[":status"], options.headers.allow]).toEqual([204, "DELETE, GET, HEAD, OPTIONS, PATCH"]);
+  const wrong = await client.ask({ ":path": book, ":method": "PUT" });
+  expect([wrong.headers[":status"], wrong.headers.allow]).toEqual([405, "DELETE, GET, HEAD, OPTIONS, PATCH"]);
+});
+
+test("the version is known however the first bytes are cut", async () => {
+  await using library = await startLibrary();
+  const http1 = await openSocket(library.url);
+  for (const byte of `GET ${book} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`) await write(http1, byte);
+  expect(await textOf(http1)).toMatch(/^HTTP\/1\.1 200 /);
+  // "P" and "PR" may still become the preface of HTTP/2; "PROPFIND" does not.
+  const other = await openSocket(library.url);
+  for (const part of ["P", "R", `OPFIND ${book} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`])
+    await write(other, part);
+  expect(await textOf(other)).toMatch(/^HTTP\/1\.1 405 /);
+  const http2 = await openSocket(library.url);
+  for (const byte of "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") await write(http2, byte);
+  const [settings] = await once(http2, "data");
+  // The type of the first frame: SETTINGS.
+  expect(settings[3]).toBe(4);
+  http2.destroy();
+});
+
+test("a connection that closes or resets before it says anything harms nobody", async () => {
+  await using library = await startLibrary();
+  (await openSocket(library.url)).end("PRI");
+  (await openSocket(library.url)).resetAndDestroy();
+  const garbled = await openSocket(library.url);
+  garbled.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nno frame of any kind");
+  await textOf(garbled);
+  expect((await call(library.url, "GET /healthz")).status).toBe(200);
+});
+
+test("with a certificate the port speaks HTTP/1.1 and HTTP/2 over TLS, by ALPN", async () => {
+  using authority = await testAuthority();
+  const tls = authority.write(await authority.issue("spiffe://heddle.local/edge"));
+  await using library = await startLibrary({ config: { tls } });
+  expect(library.url).toMatch(/^https:/);
+  using client = openHttp2(library.url);
+  expect((await client.ask({ ":path": book })).headers[":status"]).toBe(200);
+  const [http1] = await once(get(`${library.url}${book}`, { rejectUnauthorized: false, agent: false }), "response");
+  expect([http1.statusCode, http1.httpVersion]).toEqual([200, "1.1"]);
+});
+
+test("a new certificate is taken over, and one that cannot be used is not", async () => {
+  using authority = await testAuthority();
+  const files = authority.write(await authority.issue("spiffe://heddle.local/first"));
+  const taken = Promise.withResolvers<{ cert?: unknown }>();
+  const server = { setSecureContext: (context: { cert?: unknown }) => taken.resolve(context) };
+  const end = followCertificate(server, files, { log: silentLogger(), intervalMs: 5 });
+  writeFileSync(files.key, "no key");
+  const next = await authority.issue("spiffe://heddle.local/second");
+  authority.write(next);
+  expect((await taken.promise).cert).toBe(next.own?.chain);
+  end();
+});
+
+test("certificate files that do not belong together stop the start", async () => {
+  using authority = await testAuthority();
+  const tls = authority.write(await authority.issue("spiffe://heddle.local/edge"));
+  writeFileSync(tls.key, (await authority.issue("spiffe://heddle.local/edge")).own?.key ?? "");
+  await expect(startLibrary({ config: { tls } })).rejects.toThrow("GATEWAY_TLS_KEY");
+});
+
+test("stopping tells HTTP/2 clients, lets a running call end, and ends the connection", async () => {
+  const called = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  await using library = await startLibrary({
+    unary: async () => {
+      called.resolve();
+      await go.promise;
+      return {};
+    },
+  });
+  using client = openHttp2(library.url);
+  const running = client.ask({ ":path": book });
+  await called.promise;
+  const told = once(client.session, "goaway");
+  const stopped = library.edge.stop();
+  expect((await told)[0]).toBe(constants.NGHTTP2_NO_ERROR);
+  go.resolve();
+  expect((await running).headers[":status"]).toBe(200);
+  await stopped;
+  await expect.poll(() => client.session.closed).toBe(true);
+});
+
+test("headers beyond the limit are refused in both versions", async () => {
+  await using library = await startLibrary();
+  const long = "x".repeat(20 * 1024);
+  expect((await call(library.url, `GET ${book}`, { headers: { "x-long": long } })).status).toBe(431);
+  using client = openHttp2(library.url);
+  expect((await client.ask({ ":path": book, "x-long": long })).headers[":status"]).toBe(431);
+  expect((await client.ask({ ":path": `${book}?language=${"x".repeat(9 * 1024)}` })).headers[":status"]).toBe(414);
+  expect((await call(library.url, "GET /healthz")).status).toBe(200);
+});
+
+test("a client that opens and resets calls without end is cut off", async () => {
+  await using library = await startLibrary();
+  using client = openHttp2(library.url);
+  const [code] = await new Promise<number[]>((resolve) => {
+    client.session.on("goaway", (...told: number[]) => resolve(told));
+    const flood = () => {
+      for (let each = 0; each < 200 && !client.session.destroyed && !client.session.closed; each++) {
+        const stream = client.session.request({ ":path": book });
+        stream.on("error", () => undefined);
+        stream.close(constants.NGHTTP2_CANCEL);
+      }
+      if (!client.session.destroyed && !client.session.closed) setImmediate(flood);
+    };
+    flood();
+  });
+  expect(code).not.toBe(constants.NGHTTP2_NO_ERROR);
+  expect((await call(library.url, "GET /healthz")).status).toBe(200);
+});
+
+interface Http2Client extends Disposable {
+  readonly session: ClientHttp2Session;
+  ask(headers: OutgoingHttpHeaders): Promise<{ headers: IncomingHttpHeaders & { ":status"?: number }; text: string }>;
+}
+
+function openHttp2(url: string): Http2Client {
+  const session = connectHttp2(url, { rejectUnauthorized: false });
+  session.on("error", () => undefined);
+  return {
+    session,
+    async ask(headers) {
+      const stream = session.request(headers).setEncoding("utf8").end();
+      const [received] = await once(stream, "response");
+      let text = "";
+      for await (const chunk of stream) text += chunk;
+      return { headers: received, text };
+    },
+    [Symbol.dispose]: () => session.destroy(),
+  };
+}
+
+async function openSocket(url: string): Promise<Socket> {
+  const { port, hostname } = new URL(url);
+  const socket = connect({ port: Number(port), host: hostname, noDelay: true });
+  await once(socket, "connect");
+  return socket;
+}
+
+/** Resolves when the bytes were given to the system and the server had a turn. */
+async function write(socket: Socket, text: string): Promise<void> {
+  await new Promise((resolve) => socket.write(text, resolve));
+  await new Promise(setImmediate);
+}
+
+async function textOf(socket: Socket): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+  socket.on("error", () => undefined);
+  await new Promise((resolve) => socket.on("close", resolve));
+  return Buffer.concat(chunks).toString();
+}
