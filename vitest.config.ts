@@ -6,6 +6,8 @@ export default defineConfig({
     exclude: [
       // They need a newer nats-server than Debian's: npm run test:brokers.
       "tests/brokers/**",
+      // They need a browser: npm run test:browser.
+      "tests/browser/**",
       // They wait for leases and timeouts to pass: npm run test:chaos.
       ...["fault-points", "servers", "replicas"].map((name) => `tests/chaos/${name}.test.ts`),
     ],

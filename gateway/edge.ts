@@ -13,6 +13,7 @@ import type { Exchange } from "./http/exchange.ts";
 import { send, sendError } from "./http/send.ts";
 import { type ApiPages, createApiPages } from "./openapi/api-pages.ts";
 import { openApiDocument } from "./openapi/document.ts";
+import { edgeImage } from "./openapi/edge-image.ts";
 import { createMessageRegistry } from "./registry.ts";
 import { allowedMethods } from "./rest/find-route.ts";
 import { createRouteTable, type RouteTable } from "./rest/route-table.ts";
@@ -72,10 +73,20 @@ export function createEdge(options: EdgeOptions): Edge {
     title: "API",
     files: () => services.map(({ service }) => service.file),
   };
-  const pages = config.docs
-    ? createApiPages(() => openApiDocument({ routes: table.routes, ...documentation }))
-    : undefined;
-  const parts = { rpc, rest, table, cors: createCors(config.corsOrigins), upstreams, pages, stopping };
+  const people = policies.filter(isOpenToPeople);
+  const pages = createApiPages({
+    document: () => openApiDocument({ routes: table.routes, ...documentation }),
+    image: () => edgeImage(people.map(({ method }) => method)),
+  });
+  const parts = {
+    rpc,
+    rest,
+    table,
+    cors: createCors(config.corsOrigins),
+    upstreams,
+    stopping,
+    ...(config.docs && { pages }),
+  };
   return {
     services,
     table,
@@ -91,7 +102,7 @@ interface EdgeParts {
   readonly table: RouteTable;
   readonly cors: Cors;
   readonly upstreams: Upstreams;
-  readonly pages: ApiPages | undefined;
+  readonly pages?: ApiPages;
   stopping(): boolean;
 }
 

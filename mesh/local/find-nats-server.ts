@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { StartError } from "#mesh/process";
+import { installPackage, succeeds } from "./install-package.ts";
 
 const exec = promisify(execFile);
 
@@ -29,7 +30,7 @@ and for the last one, or any other server, start with NATS_URL=nats://127.0.0.1:
  * Throws a StartError with the commands to run when there is no way.
  */
 export async function findNatsServer(say: (line: string) => void = () => {}): Promise<NatsServerProgram> {
-  const found = (await installed()) ?? (await install(say));
+  const found = (await installed()) ?? (await installPackage("nats-server", { say, installed }));
   if (found) return found;
   if (await succeeds("docker", ["info"])) return { kind: "container", version: [2, 12] };
   throw new StartError(instructions);
@@ -57,32 +58,4 @@ function requireVersion([major = 0, minor = 0, patch = 0]: readonly number[], pa
   if (old)
     throw new StartError(`${path} is version ${major}.${minor}.${patch}. Heddle needs nats-server 2.9.10 or newer.`);
   return [major, minor];
-}
-
-async function install(say: (line: string) => void): Promise<NatsServerProgram | undefined> {
-  for (const [program, ...args] of await installers()) {
-    say(`installing nats-server (${[program, ...args].join(" ")})`);
-    if (program && (await succeeds(program, args))) return installed();
-  }
-  return undefined;
-}
-
-/** The commands that may install it here without asking anybody. */
-async function installers(): Promise<string[][]> {
-  if (process.platform === "darwin") return [["brew", "install", "nats-server"]];
-  if (!(await succeeds("apt-get", ["--version"]))) return [];
-  const isRoot = process.getuid?.() === 0;
-  if (!isRoot && !(await succeeds("sudo", ["-n", "true"]))) return [];
-  const sudo = isRoot ? [] : ["sudo", "-n"];
-  const apt = [...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"];
-  const package_ = [...apt, "install", "-y", "--no-install-recommends", "nats-server"];
-  return [package_, [...apt, "update"], package_];
-}
-
-async function succeeds(program: string, args: string[]): Promise<boolean> {
-  return exec(program, args, { timeout: 300_000 }).then(
-    () => true,
-    // Not there, or it failed: there are other ways.
-    () => false,
-  );
 }
