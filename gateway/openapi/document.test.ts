@@ -42,8 +42,8 @@ describe("a document", () => {
       "/v1/bytes put",
       "/v1/old/{segment3} delete,get,patch,post,put",
       "/v1/shelves/{parent}/rooms/{parent2}/things/{id} get",
-      "/v1/things x-additionalOperations",
-      "/v1/things/{id} patch,post",
+      "/v1/things post,x-additionalOperations",
+      "/v1/things/{id} delete,patch,post",
       "/v1/things/{id}:find get",
       "/v1/things:watch get",
     ]);
@@ -142,11 +142,21 @@ describe("bodies and answers", () => {
     expect(content["application/json"].schema).toEqual({ $ref: "#/components/schemas/test.v1.Thing" });
   });
 
-  it("are bytes of any type for HttpBody, and lines for a stream", () => {
+  it("are bytes of any type for HttpBody, and for a stream what Accept chooses", () => {
     expect(Object.keys(paths["/v1/bytes"].put.requestBody.content)).toEqual(["*/*"]);
     expect(Object.keys(paths["/v1/bytes"].put.responses["200"].content)).toEqual(["*/*"]);
     expect(paths["/v1/things:watch"].get["x-streaming"]).toBe("server_streaming");
-    expect(Object.keys(paths["/v1/things:watch"].get.responses["200"].content)).toContain("application/x-ndjson");
+    const { content } = paths["/v1/things:watch"].get.responses["200"];
+    expect(Object.keys(content)).toEqual(["application/x-ndjson", "text/event-stream", "application/json"]);
+    expect(content["application/json"].schema).toEqual({ type: "array", items: { $ref: expect.any(String) } });
+  });
+
+  it("have the status and headers of success", () => {
+    const { "201": created } = paths["/v1/things"].post.responses;
+    expect(created.headers.Location.description).toBe("Where it is: `/v1/things/{thing.id}:find`.");
+    expect(created.content["application/json"].schema).toEqual({ $ref: "#/components/schemas/test.v1.Thing" });
+    const { "204": gone } = paths["/v1/things/{id}"].delete.responses;
+    expect(gone).toEqual({ description: "The answer." });
   });
 
   it("tell who may call", () => {

@@ -92,6 +92,16 @@ service Everything {
     option (google.api.http) = {put: "/v1/bytes", body: "*"};
     option (heddle.v1.policy) = {access: {audience: AUDIENCE_PUBLIC}};
   }
+  // Adds a thing.
+  rpc Add(ChangeRequest) returns (ChangeResponse) {
+    option (google.api.http) = {post: "/v1/things", body: "thing", response_body: "thing"};
+    option (heddle.v1.policy) = {access: {audience: AUDIENCE_PUBLIC}, success: {created: "/v1/things/{thing.id}:find"}};
+  }
+  // Removes a thing.
+  rpc Remove(FindRequest) returns (google.protobuf.Empty) {
+    option (google.api.http) = {delete: "/v1/things/{id}"};
+    option (heddle.v1.policy) = {access: {audience: AUDIENCE_PUBLIC}, success: {no_content: true}};
+  }
   // For services only.
   rpc Hidden(google.protobuf.Empty) returns (google.protobuf.Empty) {
     option (heddle.v1.policy) = {access: {services: "test.other"}};

@@ -5,15 +5,13 @@ import type { Route } from "../rest/route-table.ts";
 import { isServerStreaming } from "../rpc/method-kind.ts";
 import { described, type Schemas } from "./message-schema.ts";
 import { celNotes, messageRulesOf } from "./rules.ts";
-import type { Schema } from "./value-schema.ts";
+import { type Schema, wellKnownSchema } from "./value-schema.ts";
 
 /** What operations are described with. */
 export interface OperationContext {
   readonly schemas: Schemas;
   readonly sourceOf: SourceIndex;
 }
-
-const httpBody = "google.api.HttpBody";
 
 /** Describes one route. `id` is unique in the document, `parameters` are those of path and query. */
 export function operation(
@@ -31,7 +29,7 @@ export function operation(
     ...(parameters.length > 0 && { parameters: [...parameters] }),
     ...(body && { requestBody: body }),
     responses: {
-      "200": answer(route, context),
+      [route.success.status]: answer(route, context),
       ...(takesInput && { "400": { $ref: "#/components/responses/BadRequest" } }),
       ...(access.audience !== Audience.PUBLIC && { "401": { $ref: "#/components/responses/Unauthenticated" } }),
       ...(isForRoles(access) && { "403": { $ref: "#/components/responses/PermissionDenied" } }),
@@ -74,9 +72,9 @@ function splitSentence(comment: string): [first: string, rest: string] {
 function requestBody(route: Route, schemas: Schemas): Schema | undefined {
   const { input } = route.policy.method;
   if (route.body === "") return undefined;
+  if (route.takesRawBody) return bytes();
   if (route.body === "*") return wholeBody(route, schemas);
   const field = fieldOf(input, route.body);
-  if (field.message?.typeName === httpBody && field.fieldKind === "message") return bytes();
   const { description = "", ...schema } = schemas.field(field);
   return {
     ...described(String(description)),
@@ -96,7 +94,6 @@ function inner(route: Route, field: DescField, schemas: Schemas): Schema | undef
 
 function wholeBody({ policy, variables }: Route, schemas: Schemas): Schema {
   const { input } = policy.method;
-  if (input.typeName === httpBody) return bytes();
   const inPath = new Set(variables.map(({ path }) => path));
   const needed = input.fields.some((field) => !inPath.has(field.name) && schemas.isRequired(field));
   return {
@@ -108,16 +105,35 @@ function wholeBody({ policy, variables }: Route, schemas: Schemas): Schema {
 function answer(route: Route, { schemas, sourceOf }: OperationContext): Schema {
   const { output } = route.policy.method;
   const field = route.responseBody === "" ? undefined : fieldOf(output, route.responseBody);
-  const message = field?.fieldKind === "message" ? field.message : output;
-  const description = sourceOf(field ?? output)?.comment || "The answer.";
-  if (message.typeName === httpBody && (field === undefined || field.fieldKind === "message")) {
-    return { ...bytes(), description };
-  }
+  // What a well-known type says of itself says nothing of the answer.
+  const named = field !== undefined || wellKnownSchema(output.typeName) === undefined;
+  const description = (named && sourceOf(field ?? output)?.comment) || "The answer.";
+  if (route.success.status === 204) return { description };
+  if (route.rawAnswer) return { ...bytes(), description };
   const { description: _, ...schema } = field ? schemas.field(field) : schemas.message(output);
-  if (!isServerStreaming(route.policy.method)) return { description, content: { "application/json": { schema } } };
+  if (isServerStreaming(route.policy.method)) return streamAnswer(description, schema);
+  const location = route.success.location?.text;
   return {
-    description: `${description}\n\nA stream of messages, one a line. A failure on the way is a last line \`{"error": …}\`.`,
-    content: { "application/x-ndjson": { schema } },
+    description,
+    ...(location !== undefined && { headers: { Location: locationHeader(location) } }),
+    content: { "application/json": { schema } },
+  };
+}
+
+function locationHeader(template: string): Schema {
+  return { description: `Where it is: \`${template}\`.`, schema: { type: "string", format: "uri-reference" } };
+}
+
+/** The forms of a stream among which Accept chooses. */
+function streamAnswer(description: string, schema: Schema): Schema {
+  const failure = 'A failure on the way is a last `{"error": …}`, and the answer is broken off.';
+  return {
+    description: `${description}\n\nA stream: one message a line, one an event (\`data\`), or one an element. ${failure}`,
+    content: {
+      "application/x-ndjson": { schema },
+      "text/event-stream": { schema },
+      "application/json": { schema: { type: "array", items: schema } },
+    },
   };
 }
 

@@ -277,7 +277,8 @@ function reference({ operation }, schemas, document) {
       element("dd", { class: "text" }, ...markdown(description)),
     ];
   });
-  const good = Object.values(operation.responses["200"]?.content ?? {})[0]?.schema;
+  const [status, success = {}] = Object.entries(operation.responses).find(([code]) => code.startsWith("2")) ?? [];
+  const good = Object.values(success.content ?? {})[0]?.schema;
   const tag = document.tags.find(({ name }) => name === operation.tags[0]);
   const part = (title, ...content) => element("section", { class: "card" }, element("h3", {}, title), ...content);
   return [
@@ -290,7 +291,7 @@ function reference({ operation }, schemas, document) {
           ),
         ]
       : []),
-    ...(good ? [part("Answer 200", schemas.view(good.items ?? good))] : []),
+    ...(good ? [part(`Answer ${status}`, schemas.view(good.items ?? good))] : []),
     part("Answers", element("dl", { class: "answers" }, ...answers.flat())),
     part(tag?.name ?? "", element("div", { class: "text" }, ...markdown(tag?.description))),
   ];
