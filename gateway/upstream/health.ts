@@ -53,6 +53,8 @@ async function reasonNotServing(upstreams: Upstreams, service: DescService): Pro
     return status === Status.SERVING ? undefined : "it says that it is not serving";
   } catch (thrown) {
     const error = ConnectError.from(thrown);
+    // A server without the health service serves as long as it answers (gRFC A17).
+    if (error.code === Code.Unimplemented) return undefined;
     return `${Code[error.code]}: ${error.rawMessage}`;
   }
 }

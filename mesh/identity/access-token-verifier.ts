@@ -15,10 +15,14 @@ export interface AccessTokenVerifier {
 
 /** What a token must say. */
 export interface AccessTokenOptions {
-  /** Claim "iss". Default "heddle". */
+  /** Claim "iss"; "any": it is not looked at. Default "heddle". */
   readonly issuer?: string;
-  /** Claim "aud". Default "heddle". */
-  readonly audience?: string;
+  /** Claim "aud", or several of which it has to name one. Default "heddle". */
+  readonly audience?: string | readonly string[];
+  /** How it may be signed (RFC 7518, section 3.1). Default EdDSA. */
+  readonly algorithms?: readonly string[];
+  /** Path of the claim that lists the user's roles, such as "realm_access.roles". Default "roles". */
+  readonly rolesClaim?: string;
 }
 
 const REMEMBERED = 10_000;
@@ -28,17 +32,18 @@ const BEARER = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i;
 type KeyFinder = ReturnType<typeof createLocalJWKSet>;
 
 /**
- * Creates a verifier of JWTs signed with EdDSA (RFC 8037). A token that was verified once is remembered until it
+ * Creates a verifier of signed JWTs (RFC 7519), by default with EdDSA (RFC 8037). A token that was verified once is remembered until it
  * expires; a key id that is not known makes the keys be fetched again.
  */
 export function accessTokenVerifier(keys: KeySource, options: AccessTokenOptions = {}): AccessTokenVerifier {
   const rules = {
-    issuer: options.issuer ?? "heddle",
-    audience: options.audience ?? "heddle",
-    algorithms: ["EdDSA"],
+    ...(options.issuer !== "any" && { issuer: options.issuer ?? "heddle" }),
+    audience: [options.audience ?? "heddle"].flat(),
+    algorithms: [...(options.algorithms ?? ["EdDSA"])],
     requiredClaims: ["sub", "exp"],
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
   };
+  const rolesPath = (options.rolesClaim ?? "roles").split(".");
   const remembered = createExpiringCache<User>(REMEMBERED);
   const finders = new WeakMap<JSONWebKeySet, KeyFinder>();
 
@@ -64,7 +69,7 @@ export function accessTokenVerifier(keys: KeySource, options: AccessTokenOptions
     const token = BEARER.exec(authorization)?.[1];
     if (!token) throw unauthenticated('the header "authorization" must be "Bearer" and an access token');
     const payload = await payloadOf(token).catch(throwUnauthenticated);
-    const user = userOf(payload);
+    const user = userOf(payload, rolesPath);
     remembered.set(authorization, user, (payload.exp ?? 0) * 1000);
     return user;
   }
@@ -77,10 +82,18 @@ export function accessTokenVerifier(keys: KeySource, options: AccessTokenOptions
   };
 }
 
-function userOf({ sub, roles = [] }: JWTPayload): User {
+function userOf(payload: JWTPayload, rolesPath: readonly string[]): User {
+  const { sub } = payload;
+  const roles = rolesPath.reduce<unknown>((claim, step) => memberOf(claim, step), payload) ?? [];
   const listed = Array.isArray(roles) && roles.every((role) => typeof role === "string") ? roles : undefined;
   if (!sub || !listed) throw unauthenticated("the access token is not valid");
   return { id: sub, roles: listed };
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
 }
 
 function throwUnauthenticated(error: unknown): never {

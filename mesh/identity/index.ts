@@ -15,6 +15,6 @@ export {
   openDevelopmentAuthority,
 } from "./development-certificates.ts";
 export { type OpenIdentity, openGuest, openIdentity } from "./open-identity.ts";
-export { type KeySource, type RemoteKeysOptions, remoteKeys } from "./remote-keys.ts";
+export { type KeySource, keptKeys, type RemoteKeysOptions, remoteKeys } from "./remote-keys.ts";
 export { type SecretIdentity, secretIdentity } from "./secret-identity.ts";
 export type { ClientIdentity, ServiceIdentity, ShownByCaller, TlsIdentity } from "./service-identity.ts";

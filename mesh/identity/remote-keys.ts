@@ -22,11 +22,22 @@ export interface RemoteKeysOptions {
   readonly timeoutMs?: number;
 }
 
-/**
- * Fetches keys from whoever serves heddle.identity.v1.JsonWebKeyService and keeps them. Concurrent askers share one
- * fetch. While the issuer is away the known keys stay in use; with none known, `keys` throws Unavailable.
- */
+/** Fetches keys from whoever serves heddle.identity.v1.JsonWebKeyService and keeps them, as keptKeys() does. */
 export function remoteKeys(client: Client<typeof JsonWebKeyService>, options: RemoteKeysOptions = {}): KeySource {
+  return keptKeys(async (timeoutMs) => {
+    const { keys } = await client.listJsonWebKeys({}, { timeoutMs });
+    return { keys: keys.map(({ kty, crv, x, kid, alg, use }) => ({ kty, crv, x, kid, alg, use })) };
+  }, options);
+}
+
+/**
+ * Keeps what `fetch` brings. Concurrent askers share one fetch. While the issuer is away the known keys stay in use;
+ * with none known, `keys` throws Unavailable.
+ */
+export function keptKeys(
+  fetch: (timeoutMs: number) => Promise<JSONWebKeySet>,
+  options: RemoteKeysOptions = {},
+): KeySource {
   const { maxAgeMs = 600_000, coolDownMs = 5_000, timeoutMs = 5_000 } = options;
   let known: JSONWebKeySet | undefined;
   let fetchedAtMs = 0;
@@ -36,8 +47,7 @@ export function remoteKeys(client: Client<typeof JsonWebKeyService>, options: Re
   async function fetchKeys(): Promise<JSONWebKeySet> {
     triedAtMs = Date.now();
     try {
-      const { keys } = await runOutsideScope(() => client.listJsonWebKeys({}, { timeoutMs }));
-      known = { keys: keys.map(({ kty, crv, x, kid, alg, use }) => ({ kty, crv, x, kid, alg, use })) };
+      known = await runOutsideScope(() => fetch(timeoutMs));
       fetchedAtMs = Date.now();
       return known;
     } catch (cause) {

@@ -17,13 +17,14 @@ const RETRY_BOUNDS = [1, 2, 3, 4, 5];
 const TRANSPARENT_BOUNDS = [1, 2, 3, 4, 5, 10];
 
 export function createClientMetrics(): ClientMetrics {
-  const byTarget = new Map<string, Map<DescMethod, CountedCalls>>();
+  // By name: a contract that is read again has other descriptors, and the same methods.
+  const byTarget = new Map<string, Map<string, CountedCalls>>();
 
   function countedOf(target: string, method: DescMethod): CountedCalls {
-    const methods = byTarget.get(target) ?? new Map<DescMethod, CountedCalls>();
+    const methods = byTarget.get(target) ?? new Map<string, CountedCalls>();
     byTarget.set(target, methods);
-    const counted = methods.get(method) ?? new CountedCalls(target, method);
-    methods.set(method, counted);
+    const counted = methods.get(methodName(method)) ?? new CountedCalls(target, method);
+    methods.set(methodName(method), counted);
     return counted;
   }
 

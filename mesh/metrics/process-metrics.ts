@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { type ClientMetrics, createClientMetrics } from "./client-metrics.ts";
-import { writeFamily } from "./family.ts";
+import { type Family, writeFamily } from "./family.ts";
 import { createServerMetrics, type ServerMetrics } from "./server-metrics.ts";
 import { type Caller, targetFamilies } from "./target-gauges.ts";
 
@@ -10,6 +10,8 @@ export interface ProcessMetrics {
   readonly client: ClientMetrics;
   /** Tells from now on how the targets of a caller stand. Returns what ends that. */
   watch(caller: Caller): () => void;
+  /** Tells from now on what else is counted. Returns what ends that. */
+  add(families: () => readonly Family[]): () => void;
   /** Everything in the text format of Prometheus. */
   text(): Promise<string>;
 }
@@ -29,6 +31,7 @@ export function processMetrics(): ProcessMetrics {
 function createProcessMetrics(): ProcessMetrics {
   const [server, client] = [createServerMetrics(), createClientMetrics()];
   const callers = new Set<Caller>();
+  const others = new Set<() => readonly Family[]>();
   const process = new Registry();
   collectDefaultMetrics({ register: process });
   return {
@@ -38,8 +41,13 @@ function createProcessMetrics(): ProcessMetrics {
       callers.add(caller);
       return () => callers.delete(caller);
     },
+    add(families) {
+      others.add(families);
+      return () => others.delete(families);
+    },
     async text() {
-      const families = [...server.families(), ...client.families(), ...targetFamilies(callers, Date.now())];
+      const calls = [...server.families(), ...client.families(), ...targetFamilies(callers, Date.now())];
+      const families = [...calls, ...[...others].flatMap((told) => told())];
       return families.map(writeFamily).join("") + (await process.metrics());
     },
   };

@@ -29,7 +29,7 @@ export interface Balancers {
  * method chooses from, and none before the first call.
  */
 export function createBalancers(place: CallerPlace, onUse: (addresses: ReadonlySet<string>) => void): Balancers {
-  const byPolicy = new Map<BalancePolicy, Balancer>();
+  const byPolicy = new WeakMap<BalancePolicy, Balancer>();
   const byChoice = new Map<string, Balancer>();
   let current: readonly TargetEndpoint[] = [];
 

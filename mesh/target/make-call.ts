@@ -49,7 +49,7 @@ export interface CallParts {
   readonly guards: TargetGuards<UnaryAnswer>;
   /** Addresses of instances by id. */
   readonly addresses: ReadonlyMap<string, string>;
-  readonly meters: Map<DescMethod, ClientMeter>;
+  readonly meters: WeakMap<DescMethod, ClientMeter>;
 }
 
 /** Makes a unary call by the policies of its method. Never rejects. */

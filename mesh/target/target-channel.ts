@@ -43,7 +43,7 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
   const guards = createTargetGuards<UnaryAnswer>(options.policy);
   const known = Promise.withResolvers<void>();
   const addresses = new Map<string, string>();
-  const parts: CallParts = { settings: options, channels, balancers, guards, addresses, meters: new Map() };
+  const parts: CallParts = { settings: options, channels, balancers, guards, addresses, meters: new WeakMap() };
   let isKnown = false;
   let instances: readonly Instance[] = [];
 
