@@ -16,6 +16,7 @@ import {
 } from "@bufbuild/protobuf/wkt";
 import { policy } from "#gen/heddle/v1/policy_pb.ts";
 import { DescriptorError } from "./descriptor-error.ts";
+import { declaredTypes, resolveNames } from "./resolve-names.ts";
 
 /** What every compiler brings along and some servers leave out of their reflection. */
 const wellKnown = new Map(
@@ -28,13 +29,21 @@ const wellKnown = new Map(
 );
 
 /**
+ * protobufjs, by which servers on Node reflect, makes one file of each package: of google.protobuf one that has lost
+ * what our own has, and that refers to whatever extends it.
+ */
+function isNoCopy({ name, package: of }: FileDescriptorProto): boolean {
+  return of !== "google.protobuf" || name !== "google_protobuf.proto";
+}
+
+/**
  * Links files, in any order, to descriptors. `origin` names where they are from, for messages.
  * Throws a DescriptorError that lists every fault: files given twice, missing imports, imports in a circle, names that
  * are defined nowhere, an edition that is too new.
  */
 export function linkFiles(files: readonly FileDescriptorProto[], origin: string): FileRegistry {
   const faults: string[] = [];
-  const ordered = inOrder(files, faults);
+  const ordered = inOrder(files.filter(isNoCopy), faults);
   if (faults.length > 0) throw new DescriptorError(origin, faults);
   const registry = linked(ordered, origin);
   if (registry.getExtension(policy.typeName)?.number === policy.number) return registry;
@@ -50,9 +59,10 @@ function linked(files: readonly FileDescriptorProto[], origin: string): FileRegi
   }
 }
 
-/** Sorts files so that each comes after what it imports. */
+/** Sorts files so that each comes after what it imports and refers to. */
 function inOrder(files: readonly FileDescriptorProto[], faults: string[]): FileDescriptorProto[] {
   const byName = new Map(files.map((file) => [file.name, file]));
+  const declared = declaredTypes([...wellKnown.values(), ...files]);
   for (const { name } of repeated(files)) faults.push(`${name} is there twice. Mend: build one image of all files.`);
   const ordered = new Set<FileDescriptorProto>();
   const open: string[] = [];
@@ -60,7 +70,9 @@ function inOrder(files: readonly FileDescriptorProto[], faults: string[]): FileD
   function add(file: FileDescriptorProto): void {
     if (ordered.has(file)) return;
     if (open.includes(file.name)) {
-      faults.push(`${[...open.slice(open.indexOf(file.name)), file.name].join(" imports ")}: imports go in a circle.`);
+      faults.push(
+        `${[...open.slice(open.indexOf(file.name)), file.name].join(" needs ")}: that goes in a circle. ${unlooped}`,
+      );
       return;
     }
     open.push(file.name);
@@ -69,6 +81,7 @@ function inOrder(files: readonly FileDescriptorProto[], faults: string[]): FileD
       if (imported) add(imported);
       else faults.push(missing(name, file.name));
     }
+    if (!wellKnown.has(file.name)) resolveNames(file, declared).forEach(add);
     open.pop();
     ordered.add(file);
   }
@@ -76,6 +89,9 @@ function inOrder(files: readonly FileDescriptorProto[], faults: string[]): FileD
   for (const file of files) add(file);
   return [...ordered];
 }
+
+/** Packages may well need each other where their files do not. */
+const unlooped = "Mend: if a server on Node reflects so, give its descriptors in an image.";
 
 function repeated(files: readonly FileDescriptorProto[]): FileDescriptorProto[] {
   return [...Map.groupBy(files, ({ name }) => name).values()].flatMap(([, second]) => second ?? []);
