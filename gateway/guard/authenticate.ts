@@ -11,9 +11,10 @@ export type Gate = (exchange: Exchange, policy: MethodPolicy) => Promise<void>;
 
 /** Creates the gate. The services that are called check the same again. */
 export function createGate(tokens: AccessTokenVerifier): Gate {
-  return async ({ request }, { access, method }) => {
+  return async ({ request, notes }, { access, method }) => {
     const { authorization } = request.headers;
     const user = authorization === undefined ? undefined : await tokens.verify(authorization);
+    notes.explained = user?.roles.includes("admin") ?? false;
     checkAccess(access, method, user);
   };
 }

@@ -30,6 +30,8 @@ export interface Notes {
   route?: string;
   code?: Code;
   upstreamMs?: number;
+  /** Whether the client's errors say how calls were made: the token is verified and has the role admin. */
+  explained?: boolean;
   /** An error that nobody expected: the client sees only that there was one. */
   fault?: unknown;
 }

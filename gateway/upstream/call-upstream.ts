@@ -46,9 +46,10 @@ export function createUpstreams(list: readonly Upstream[], open: OpenChannel): U
 }
 
 /** What of a request goes on to the service: who calls, until when, and under which trace and id. */
-export function scopeOf({ signal, trace, requestId, request }: Exchange, timeoutMs: number): Scope {
+export function scopeOf({ signal, trace, requestId, request, notes }: Exchange, timeoutMs: number): Scope {
   const { authorization } = request.headers;
-  return { signal, trace, requestId, authorization, deadline: Date.now() + timeoutMs };
+  const { explained = false } = notes;
+  return { signal, trace, requestId, authorization, explained, deadline: Date.now() + timeoutMs };
 }
 
 /**

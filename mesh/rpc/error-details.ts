@@ -3,7 +3,9 @@ import { type Any, AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
 import { ConnectError } from "@connectrpc/connect";
 import type { Metadata } from "@grpc/grpc-js";
 import { type Status, StatusSchema } from "#gen/google/rpc/status_pb.ts";
+import { CallExplanationSchema } from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
 import { binaryValue, type CallStatus, type ReceivedMetadata } from "#mesh/channel";
+import { type CallExplanation, explanationMessage } from "#mesh/resilience";
 
 /** Metadata that carries google.rpc.Status beside the code and message of gRPC. */
 const DETAILS = "grpc-status-details-bin";
@@ -19,12 +21,24 @@ export function packDetails(error: ConnectError): Any[] {
   });
 }
 
-/** Writes details into trailers. Details that would not fit are left out: the code and message still arrive. */
+/**
+ * Writes details into trailers. Those that would not fit are left out, the last ones first: code and message still arrive,
+ * and what explains calls comes after what a client acts on.
+ */
 export function writeDetails(trailer: Metadata, status: { code: number; message: string; details: Any[] }): void {
-  if (status.details.length === 0) return;
-  const bytes = toBinary(StatusSchema, create(StatusSchema, status));
-  if (bytes.length <= MAX_DETAILS_BYTES)
+  for (let count = status.details.length; count > 0; count--) {
+    const fitting = create(StatusSchema, { ...status, details: status.details.slice(0, count) });
+    const bytes = toBinary(StatusSchema, fitting);
+    if (bytes.length > MAX_DETAILS_BYTES) continue;
     trailer.set(DETAILS, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+    return;
+  }
+}
+
+/** How a failed call was made, as a detail of its error: heddle.mesh.v1.CallExplanation. */
+export function explanationDetail(explanation: CallExplanation): ConnectError["details"][number] {
+  const message = create(CallExplanationSchema, explanationMessage(explanation));
+  return { type: CallExplanationSchema.typeName, value: toBinary(CallExplanationSchema, message) };
 }
 
 /** Makes an error of a status that a server has sent. `headers` become the error's metadata. */

@@ -23,6 +23,8 @@ export interface OutgoingCall {
   readonly requestId: string;
   /** The call ends when one of them aborts. */
   readonly signals: readonly AbortSignal[];
+  /** Whether the error of a failed call says how it was made. */
+  readonly explained: boolean;
   /** Value by which calls keep to one endpoint. */
   readonly affinity?: string;
 }
@@ -67,7 +69,7 @@ export async function prepareCall(method: DescMethod, wish: CallWish, side: Call
   if (header) appendOthers(metadata, header);
   const signals = bothSignals(wish.signal, scope?.signal);
   const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));
-  return { method, deadline, metadata, trace, requestId, signals };
+  return { method, deadline, metadata, trace, requestId, signals, explained: scope?.explained ?? false };
 }
 
 /** Whoever works in a scope often passes that scope's own signal: one listener is enough. */

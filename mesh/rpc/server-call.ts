@@ -128,6 +128,10 @@ export class ServerCall implements RpcContext, Scope {
     return peerCertificate(this.#stream);
   }
 
+  get explained(): boolean {
+    return this.caller.user?.roles.includes("admin") ?? false;
+  }
+
   /** The caller's deadline in milliseconds since the epoch, Infinity without one. */
   get callersDeadline(): number {
     return Number(this.#stream.getDeadline());

@@ -10,10 +10,11 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import { type Call, type CallListener, type CallStatus, decodeMetadata, type ReceivedMetadata } from "#mesh/channel";
-import { affinityOf, type MeshChannel } from "#mesh/target";
+import { type Call, type CallStatus, decodeMetadata, type ReceivedMetadata } from "#mesh/channel";
+import type { CallExplanation } from "#mesh/resilience";
+import { affinityOf, type MeshCallListener, type MeshChannel } from "#mesh/target";
 import type { CallRecord } from "./call-record.ts";
-import { readError } from "./error-details.ts";
+import { explanationDetail, readError } from "./error-details.ts";
 import { abortError, type CallerSide, type OutgoingCall, onAbort, prepareCall } from "./outgoing-call.ts";
 import { pathOf } from "./served-method.ts";
 
@@ -59,6 +60,8 @@ export function createTransport(channel: MeshChannel, options: TransportOptions)
 /** A call that was prepared, with what is the same for every kind of call. */
 class OpenCall {
   header: ReceivedMetadata | undefined;
+  /** How the call was made, once it has failed. */
+  explanation: CallExplanation | undefined;
   readonly #channel: MeshChannel;
   readonly #prepared: OutgoingCall;
   readonly #options: TransportOptions;
@@ -73,7 +76,7 @@ class OpenCall {
     this.#options = options;
   }
 
-  start(listener: CallListener, message?: Uint8Array): Call {
+  start(listener: MeshCallListener, message?: Uint8Array): Call {
     const { method, deadline, metadata, signals, requestId, affinity } = this.#prepared;
     const call = { path: pathOf(method), metadata, deadlineMs: deadline, method, requestId, affinity };
     const request = message ? { ...call, message } : call;
@@ -85,14 +88,16 @@ class OpenCall {
   /** To be called once with the status; returns the error that it means, undefined for success. */
   ended({ code, message, trailer }: CallStatus): ConnectError | undefined {
     this.#release();
-    const { method, trace, requestId } = this.#prepared;
+    const { method, trace, requestId, explained } = this.#prepared;
     const { onCallEnd, address } = this.#options;
     const durationMs = performance.now() - this.#startedAt;
     onCallEnd?.({ side: "client", method, code, durationMs, peer: address, trace, requestId });
     if (code === 0) return undefined;
     const headers = this.header ? decodeMetadata(this.header) : new Headers();
     for (const [name, value] of decodeMetadata(trailer)) headers.append(name, value);
-    return readError({ code, message, trailer }, headers);
+    const error = readError({ code, message, trailer }, headers);
+    if (explained && this.explanation) error.details.push(explanationDetail(this.explanation));
+    return error;
   }
 }
 
@@ -115,6 +120,9 @@ function callOnce<I extends DescMessage, O extends DescMessage>(
           call.read();
         },
         onWritable: ignore,
+        onFailed: (explanation) => {
+          open.explanation = explanation;
+        },
         onEnd: (status) => {
           const error = open.ended(status);
           if (error) return reject(error);
@@ -190,6 +198,9 @@ async function callStream<I extends DescMessage, O extends DescMessage>(
       }
     },
     onWritable: () => requests.writable(),
+    onFailed: (explanation) => {
+      open.explanation = explanation;
+    },
     onEnd: (status) => {
       const failure = open.ended(status);
       const error = requests.fault() ?? failure;

@@ -11,6 +11,8 @@ export interface Scope {
   readonly trace: TraceContext;
   /** The end user's "authorization" header, passed on to the services that are called. */
   readonly authorization: string | undefined;
+  /** Whether the end user may be told how calls are made, since the token has been verified and has the role admin. */
+  readonly explained?: boolean;
   /** The same for everything that one outside request causes. */
   readonly requestId: string;
 }

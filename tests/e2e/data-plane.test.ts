@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { runHeddle } from "./command-line.ts";
 import { type Customer, demoProduct, signIn } from "./customer.ts";
+import type { Answer } from "./http.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
 const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"];
@@ -69,6 +70,29 @@ it("steers traffic while everything runs, and refuses rules that make no sense",
     code: 1,
     err: expect.stringContaining("v2=10"),
   });
+});
+
+it("tells admins, and nobody else, in the error of a failed call how it was made", async () => {
+  const admin = await signIn(shop.http, "admin@heddle.local", "heddle-admin");
+  const fault = '{"faults": [{"percentage": 100, "abort": "ABORTED"}]}';
+  expect(await heddle("traffic", "set", "shop.catalog", fault)).toMatchObject({ code: 0 });
+  const product = (token?: string) => shop.http(`GET /v1/products/${demoProduct(1)}`, token ? { token } : {});
+  const order = (customer: Customer) => customer.order([{ productId: demoProduct(1), quantity: 1 }]);
+  const detailsOf = async (answer: Promise<Answer>) =>
+    (await answer).body.details?.map((one: Record<string, unknown>) => [one["@type"], one.method, one.decidedBy]);
+  const type = "type.googleapis.com/heddle.mesh.v1.CallExplanation";
+  const gone = [[type, "shop.catalog.v1.CatalogService/GetProduct", "fault"]];
+  await expect.poll(() => detailsOf(product(admin.token))).toEqual(gone);
+  expect(await detailsOf(order(admin))).toEqual([
+    [type, "shop.catalog.v1.CatalogService/BatchGetProducts", "fault"],
+    [type, "shop.order.v1.OrderService/PlaceOrder", "endpoint"],
+  ]);
+  expect((await product()).status).toBe(409);
+  for (const token of [undefined, ada.token, `${admin.token.slice(0, -4)}AAAA`]) {
+    expect(await detailsOf(product(token))).toEqual([]);
+  }
+  expect(await detailsOf(order(ada))).toEqual([]);
+  expect(await heddle("traffic", "clear", "shop.catalog")).toMatchObject({ code: 0 });
 });
 
 it("lets nobody but admins look or steer", async () => {

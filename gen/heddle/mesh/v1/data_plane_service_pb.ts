@@ -361,7 +361,8 @@ export const ExplainCallsResponseSchema: GenMessage<ExplainCallsResponse> = /*@_
   messageDesc(file_heddle_mesh_v1_data_plane_service, 9);
 
 /**
- * What became of one call, and why.
+ * What became of one call, and why. The error of a failed call carries it as a detail, one for each hop, for end users whose
+ * token has the role admin, and for nobody else.
  *
  * @generated from message heddle.mesh.v1.CallExplanation
  */
