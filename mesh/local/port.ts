@@ -1,10 +1,20 @@
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { StartError } from "#mesh/process";
 
-/** A TCP port of 127.0.0.1 that nobody listens on at this moment. */
+/** Below what systems give to outgoing connections, one of which could take a port between two starts (RFC 6056, 2.1). */
+const ports = { min: 20_000, max: 32_767 };
+
+/** A TCP port of 127.0.0.1 that nobody listens on at this moment, and that no outgoing connection will be given. */
 export async function freePort(): Promise<number> {
-  return listenOnce(0);
+  for (;;) {
+    try {
+      return await listenOnce(randomInt(ports.min, ports.max));
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
+    }
+  }
 }
 
 /** Throws a StartError that names the variable to change when somebody listens on the port of 127.0.0.1. */

@@ -1,12 +1,13 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { type CallOptions, type Client, Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { createConnectTransport } from "@connectrpc/connect-node";
 import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
-import { addressOf, readEnvironment, readTrust, serverOf, variable } from "#mesh/config";
+import { addressOf, readTrust, serverOf } from "#mesh/config";
 import { openGuest } from "#mesh/identity";
-import { createMeshTransport } from "#mesh/rpc";
+import { type ClosableTransport, createMeshTransport } from "#mesh/rpc";
 import { neighbours, shopServices } from "../neighbours.ts";
 import { CommandFault } from "./command-fault.ts";
+import { toGateway } from "./gateway.ts";
+import { findReplicas } from "./replicas.ts";
 import { readToken } from "./token.ts";
 
 /** AdminService of one service. */
@@ -22,6 +23,7 @@ export interface Admin {
 
 /** What a service answered. */
 export interface Answer<T> {
+  /** Its name, with the address behind it where several replicas were asked: "shop.order@10.0.0.7:50054". */
   readonly service: string;
   readonly value: T;
 }
@@ -43,9 +45,9 @@ export interface Mesh extends Disposable {
   readonly admins: readonly Admin[];
   /** AdminService of one service. Throws a CommandFault for a name that none has. */
   admin(service: string): Admin;
-  /** Asks every service. One that is away keeps no answer of the others back. An answer NOT_FOUND is left out. */
+  /** Asks every service, one replica of each. One that is away keeps no answer of the others back. An answer NOT_FOUND is left out. */
   ask<T>(question: (admin: Admin) => Promise<T>): Promise<Answers<T>>;
-  /** Asks a contract that every process serves, at every service and at the gateway; otherwise as ask() does. */
+  /** Asks a contract that every process serves: all replicas of all services, and the gateway; otherwise as ask() does. */
   askEverybody<S extends DescService, T>(service: S, question: Question<S, T>): Promise<Answers<T>>;
   /** Asks a contract to which every process has the same answer: the first that gives one. Throws when none does. */
   askAnybody<S extends DescService, T>(service: S, question: Question<S, T>): Promise<T>;
@@ -54,58 +56,60 @@ export interface Mesh extends Disposable {
 /** Asks one process by a contract. */
 export type Question<S extends DescService, T> = (client: Client<S>, call: CallOptions) => Promise<T>;
 
-const shape = {
-  HEDDLE_GATEWAY_URL: variable.text("").describe("where the gateway listens"),
-  GATEWAY_PORT: variable.port(8080),
-};
-
 /**
- * Signs in and knows every service. Throws a CommandFault when the sign-in fails, and a StartError without the
- * authority that services are verified with.
+ * Signs in and finds all replicas of every service. Throws a CommandFault when the sign-in fails or the gateway cannot say
+ * who has registered, and a StartError without the authority that services are verified with.
  */
 export async function openMesh(environment: NodeJS.ProcessEnv = process.env): Promise<Mesh> {
   const env = { ...neighbours(environment), ...environment };
   const identity = openGuest(readTrust(env));
-  const transports = new Map(
-    shopServices.map((main) => {
-      const service = serverOf(main, env);
-      return [service, createMeshTransport({ address: addressOf(main, env), server: service, identity })] as const;
-    }),
-  );
-  const close = () => {
-    for (const transport of transports.values()) transport.close();
+  const gateway = toGateway(env);
+  const call = { headers: { authorization: `Bearer ${await readToken(env)}` } };
+  const places = shopServices.map((main) => ({ service: serverOf(main, env), address: addressOf(main, env) }));
+  const replicas = await findReplicas(places, { gateway, call });
+  const opened: ClosableTransport[] = [];
+  const open = (service: string, addresses: readonly string[]): Transport => {
+    if (addresses.length === 0) return toNobody(service);
+    const transport = createMeshTransport({ address: addresses.join(","), server: service, identity });
+    opened.push(transport);
+    return transport;
   };
-  try {
-    const call = { headers: { authorization: `Bearer ${await readToken(env)}` } };
-    const admins = [...transports].map(([service, transport]) => ({
-      ...{ service, transport, call },
-      client: createClient(AdminService, transport),
-    }));
-    const admin = (service: string) => find(admins, service);
-    const processes = [...admins, { service: "gateway", transport: toGateway(env), call }];
-    return {
-      ...{ admins, admin, [Symbol.dispose]: close },
-      ask: (question) => askAll(admins, question),
-      askEverybody: (service, question) =>
-        askAll(processes, ({ transport }) => question(createClient(service, transport), call)),
-      askAnybody: (service, question) =>
-        firstAnswer(processes, ({ transport }) => question(createClient(service, transport), call)),
-    };
-  } catch (error) {
-    close();
-    throw error;
-  }
+  const admins = [...replicas].map(([service, addresses]) => {
+    const transport = open(service, addresses);
+    return { service, transport, call, client: createClient(AdminService, transport) };
+  });
+  const processes = [
+    ...admins.flatMap(({ service, transport }) => {
+      const addresses = replicas.get(service) ?? [];
+      if (addresses.length <= 1) return [{ service, transport }];
+      return addresses.map((address) => ({ service: `${service}@${address}`, transport: open(service, [address]) }));
+    }),
+    { service: "gateway", transport: gateway },
+  ];
+  return {
+    admins,
+    admin: (service) => find(admins, service),
+    ask: (question) => askAll(admins, question),
+    askEverybody: (service, question) =>
+      askAll(processes, ({ transport }) => question(createClient(service, transport), call)),
+    askAnybody: (service, question) =>
+      firstAnswer(processes, ({ transport }) => question(createClient(service, transport), call)),
+    [Symbol.dispose]: () => {
+      for (const transport of opened) transport.close();
+    },
+  };
+}
+
+/** Stands for a service of which nobody has registered. */
+function toNobody(service: string): Transport {
+  const refuse = () => Promise.reject(new ConnectError(`no instance of ${service} has registered`, Code.Unavailable));
+  return { unary: refuse, stream: refuse };
 }
 
 function find(admins: readonly Admin[], service: string): Admin {
   const found = admins.find((admin) => admin.service === service);
   if (found) return found;
   throw new CommandFault(`no service is called "${service}": ${admins.map((admin) => admin.service).join(", ")}`);
-}
-
-function toGateway(env: NodeJS.ProcessEnv): Transport {
-  const { HEDDLE_GATEWAY_URL: url, GATEWAY_PORT: port } = readEnvironment(shape, env);
-  return createConnectTransport({ baseUrl: url || `http://127.0.0.1:${port}`, httpVersion: "1.1" });
 }
 
 async function firstAnswer<P, T>(processes: readonly P[], question: (process: P) => Promise<T>): Promise<T> {

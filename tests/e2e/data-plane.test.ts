@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
+import { readServiceConfig } from "#mesh/config";
+import { neighbours } from "../../scripts/neighbours.ts";
+import { catalogService } from "../../services/shop/catalog/service.ts";
 import { runHeddle } from "./command-line.ts";
 import { type Customer, demoProduct, signIn } from "./customer.ts";
 import type { Answer } from "./http.ts";
@@ -17,13 +21,18 @@ afterAll(() => shop?.[Symbol.asyncDispose]());
 
 /** Runs the command line against the shop. */
 function heddle(...args: string[]) {
-  const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
+  return heddleAt((name) => shop.address(name), args);
+}
+
+/** Runs it with services at these addresses. */
+function heddleAt(addressOf: (name: string) => string, args: readonly string[], more: Record<string, string> = {}) {
+  const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, addressOf(name)]);
   const environment = {
     HEDDLE_ADMIN_PASSWORD: "heddle-admin",
     HEDDLE_DATA: shop.dataFolder,
     HEDDLE_GATEWAY_URL: shop.url,
   };
-  return runHeddle(args, { ...environment, ...Object.fromEntries(addresses) });
+  return runHeddle(args, { ...environment, ...Object.fromEntries(addresses), ...more });
 }
 
 it("explains the calls of a request, whoever made them", async () => {
@@ -70,6 +79,44 @@ it("steers traffic while everything runs, and refuses rules that make no sense",
     code: 1,
     err: expect.stringContaining("v2=10"),
   });
+});
+
+it("asks every replica that has registered", async () => {
+  const replica = catalogService(
+    readServiceConfig(CatalogService, {
+      ...neighbours(shop.environment),
+      ...shop.environment,
+      SHOP_CATALOG_PORT: "0",
+    }),
+  );
+  await replica.start();
+  try {
+    const heddle = (...args: string[]) => heddleAt((name) => `mesh:///${name}`, args);
+    const replicas = [shop.address("shop.catalog"), replica.address];
+    const { out: listed } = await heddle("services", "list");
+    for (const address of replicas) expect(listed).toMatch(new RegExp(`^shop\\.catalog\\s+${address}\\s+serving`, "m"));
+    // Each has called the service that publishes the keys of tokens, to read the admin's.
+    await heddle("calls", "targets");
+    const { code, out, err } = await heddle("calls", "targets");
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    for (const address of replicas) {
+      expect(out).toMatch(new RegExp(`^shop\\.catalog@${address}\\s+heddle\\.identity`, "m"));
+    }
+    expect(out).toMatch(/^shop\.order\s+heddle\.identity/m);
+    const reset = await heddle("calls", "reset", "heddle.identity");
+    for (const address of replicas) expect(reset.out).toContain(`shop.catalog@${address}`);
+    expect(await heddle("outbox", "status")).toMatchObject({ code: 0, err: "" });
+  } finally {
+    await replica.stop();
+  }
+});
+
+it("names services of which nobody has registered, and says so where the gateway cannot be asked", async () => {
+  const place = (name: string) => (name === "shop.order" ? "mesh:///shop.nobody" : shop.address(name));
+  const nobody = await heddleAt(place, ["calls", "targets"]);
+  expect(nobody).toMatchObject({ code: 1, err: expect.stringContaining("no instance of shop.order has registered") });
+  const lost = await heddleAt(place, ["calls", "targets"], { HEDDLE_GATEWAY_URL: "http://127.0.0.1:1" });
+  expect(lost).toMatchObject({ code: 1, err: expect.stringContaining("Set HEDDLE_GATEWAY_URL") });
 });
 
 it("tells admins, and nobody else, in the error of a failed call how it was made", async () => {
