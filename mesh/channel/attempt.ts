@@ -1,4 +1,5 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from "node:http2";
+import { cancelStream } from "./cancel-stream.ts";
 import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { MessageReader, tooLarge } from "./message-frames.ts";
@@ -282,7 +283,7 @@ export class Attempt {
   /** Lets go of a stream that may still be open on either side; an answer may come before all of a request is sent. */
   #leave(stream: ClientHttp2Stream): void {
     const isOver = this.#status && this.#halfClosed && stream.writableLength < UNSENT_BYTES;
-    if (!isOver) stream.close(constants.NGHTTP2_CANCEL);
+    if (!isOver) cancelStream(stream);
     // A paused stream with something to read would never close.
     if (stream.isPaused()) stream.resume();
   }

@@ -256,6 +256,28 @@ describe("a request over its limit", () => {
   });
 });
 
+test("a request that is given up is not ended: no server takes half of it for the whole", async () => {
+  const seen: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const over = Promise.withResolvers<number>();
+  using server = await rawServer({
+    onStream(stream) {
+      stream.on("data", () => begun.resolve());
+      stream.on("end", () => seen.push("end"));
+      stream.on("aborted", () => seen.push("aborted"));
+      stream.on("close", () => over.resolve(stream.rstCode));
+    },
+  });
+  const channel = createChannel({ addresses: [server.address] });
+  const { call } = startCall(channel, PATH);
+  call.write(hi);
+  await begun.promise;
+  call.cancel(Status.CANCELLED, "enough");
+  expect(await over.promise).toBe(constants.NGHTTP2_CANCEL);
+  expect(seen[0]).toBe("aborted");
+  channel.close();
+});
+
 test("an answer that comes before the request is sent ends the upload", async () => {
   using server = await rawServer({
     onStream(stream) {

@@ -40,6 +40,30 @@ describe.each(ways)("%s", (_, transportTo) => {
     expect((await client.clientStream(list())).text).toBe("");
   });
 
+  test("a client stream that is given up does not look whole to its handler", async () => {
+    const outcome = Promise.withResolvers<string>();
+    const leaving = new AbortController();
+    await using echo = await echoServer({
+      async clientStream(requests) {
+        try {
+          for await (const _ of requests) leaving.abort();
+          outcome.resolve("whole");
+        } catch {
+          outcome.resolve("given up");
+        }
+        return {};
+      },
+    });
+    using transport = transportTo(echo.address);
+    async function* half() {
+      yield { text: "a" };
+      await new Promise(() => undefined);
+    }
+    const call = createClient(EchoService, transport).clientStream(half(), { signal: leaving.signal });
+    await expect(call).rejects.toMatchObject({ code: Code.Canceled });
+    expect(await outcome.promise).toBe("given up");
+  });
+
   test("a bidirectional stream is a conversation", async () => {
     await using echo = await echoServer();
     using transport = transportTo(echo.address);

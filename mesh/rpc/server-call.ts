@@ -218,6 +218,18 @@ export class ServerCall implements RpcContext, Scope {
   }
 
   onReceiveHalfClose(): void {
+    if (this.#readsOnly) {
+      this.#halfClose();
+      return;
+    }
+    // Node and grpc-js tell of the end of a stream that was reset first, and of the reset right after: half a stream of
+    // requests must not be taken for the whole.
+    setImmediate(() => {
+      if (!wasReset(this.#stream)) this.#halfClose();
+    });
+  }
+
+  #halfClose(): void {
     this.#halfClosed = true;
     this.#reader?.resolve(this.#only);
   }
@@ -276,6 +288,12 @@ function decodeRequest(input: DescMessage, bytes: Buffer): Message {
     const message = `the request is no valid ${input.typeName}`;
     throw new ConnectError(message, Codes.InvalidArgument, undefined, undefined, cause);
   }
+}
+
+/** Whether the caller has given up a call, by what grpc-js keeps to itself; it will say so soon. */
+function wasReset(call: object): boolean {
+  const stream: unknown = Reflect.get(call, "stream");
+  return typeof stream === "object" && stream !== null && Reflect.get(stream, "aborted") === true;
 }
 
 function ignore(): void {}
