@@ -11,6 +11,7 @@ import { type Cors, createCors } from "./guard/cors.ts";
 import { isOpenToPeople } from "./guard/edge-method.ts";
 import type { Exchange } from "./http/exchange.ts";
 import { send, sendError } from "./http/send.ts";
+import type { Upgrade } from "./http/upgrade.ts";
 import { type ApiPages, createApiPages } from "./openapi/api-pages.ts";
 import { openApiDocument } from "./openapi/document.ts";
 import { edgeImage } from "./openapi/edge-image.ts";
@@ -19,6 +20,8 @@ import { allowedMethods } from "./rest/find-route.ts";
 import { createRouteTable, type RouteTable } from "./rest/route-table.ts";
 import { createTranscoder, type Transcode } from "./rest/transcode.ts";
 import { createRpcEdge, type RpcEdge } from "./rpc/connect.ts";
+import { createFindCall } from "./socket/find-call.ts";
+import { createSocketEdge, type ServeSocket } from "./socket/socket-edge.ts";
 import { createUpstreams, type OpenChannel, type Upstream, type Upstreams } from "./upstream/call-upstream.ts";
 import { answerHealth } from "./upstream/health.ts";
 
@@ -38,6 +41,8 @@ export interface EdgeOptions {
   readonly log: Logger;
   /** Whether the gateway is about to stop. */
   stopping(): boolean;
+  /** Aborts when the gateway cuts off what still runs. */
+  cut(): AbortSignal;
 }
 
 /** What the description of the API is made from besides the routes. */
@@ -53,7 +58,7 @@ export interface Edge {
   /** The REST side. */
   readonly table: RouteTable;
   /** Answers a request, an error of its own included. */
-  handle(exchange: Exchange): void;
+  handle(exchange: Exchange, upgrade?: Upgrade): void;
 }
 
 /** Compiles an edge. Throws a StartError that lists what is wrong with the contracts' policies and HTTP rules. */
@@ -65,15 +70,18 @@ export function createEdge(options: EdgeOptions): Edge {
   const registry = createMessageRegistry(contracts, options.types);
   const table = createRouteTable(policies, registry);
   const gate = createGate(options.tokens ?? tokensOf(upstreams));
-  const { maxBodyBytes } = config;
-  const shared = { gate, upstreams, registry, log };
-  const rpc = createRpcEdge({ ...shared, policies: policies.filter(isOpenToPeople), maxMessageBytes: maxBodyBytes });
-  const rest = createTranscoder({ ...shared, table, maxBodyBytes, streams: config.streams });
+  const { maxBodyBytes, streams } = config;
+  const shared = { gate, upstreams, registry, log, streams, cut: options.cut };
+  const people = policies.filter(isOpenToPeople);
+  const rpc = createRpcEdge({ ...shared, policies: people, maxMessageBytes: maxBodyBytes });
+  const rest = createTranscoder({ ...shared, table, maxBodyBytes });
+  const cors = createCors(config.corsOrigins);
+  const find = createFindCall({ policies: people, table, registry });
+  const sockets = createSocketEdge({ ...shared, find, cors, maxMessageBytes: maxBodyBytes });
   const documentation = options.documentation ?? {
     title: "API",
     files: () => services.map(({ service }) => service.file),
   };
-  const people = policies.filter(isOpenToPeople);
   const pages = createApiPages({
     document: () => openApiDocument({ routes: table.routes, ...documentation }),
     image: () => edgeImage(people.map(({ method }) => method)),
@@ -81,8 +89,9 @@ export function createEdge(options: EdgeOptions): Edge {
   const parts = {
     rpc,
     rest,
+    sockets,
     table,
-    cors: createCors(config.corsOrigins),
+    cors,
     upstreams,
     stopping,
     ...(config.docs && { pages }),
@@ -90,8 +99,8 @@ export function createEdge(options: EdgeOptions): Edge {
   return {
     services,
     table,
-    handle(exchange) {
-      dispatch(exchange, parts).catch((thrown: unknown) => sendError(exchange, thrown, registry));
+    handle(exchange, upgrade) {
+      dispatch(exchange, parts, upgrade).catch((thrown: unknown) => sendError(exchange, thrown, registry));
     },
   };
 }
@@ -103,12 +112,14 @@ interface EdgeParts {
   readonly cors: Cors;
   readonly upstreams: Upstreams;
   readonly pages?: ApiPages;
+  readonly sockets: ServeSocket;
   stopping(): boolean;
 }
 
-async function dispatch(exchange: Exchange, parts: EdgeParts): Promise<void> {
+async function dispatch(exchange: Exchange, parts: EdgeParts, upgrade: Upgrade | undefined): Promise<void> {
   const { cors, rpc, rest, upstreams, pages } = parts;
   cors.allow(exchange);
+  if (upgrade) return parts.sockets(exchange, upgrade);
   if (exchange.method === "OPTIONS" && answerOptions(exchange, parts)) return;
   if (rpc.serves(exchange.path)) return rpc.handle(exchange);
   if (await answerHealth(exchange, upstreams, parts.stopping())) return;

@@ -1,4 +1,5 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
+import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
 import { type DescMethod, fromJson, type JsonObject, type Message, toJson } from "@bufbuild/protobuf";
 import { Audience } from "#gen/heddle/v1/policy_pb.ts";
 import { readContract } from "#mesh/contract";
@@ -38,19 +39,29 @@ const contract = compileContract(
   }
   `,
   {
-    Follow: { policy: resumed, http: { pattern: { case: "get", value: "/v1/feeds/{id}:follow" } } },
+    Follow: { policy: resumed, http: rule("get", "/v1/feeds/{id}:follow") },
     FollowOwn: { policy: { access: { audience: Audience.SIGNED_IN } } },
-    Append: { policy: everyone },
-    Talk: { policy: everyone },
-    Export: { policy: everyone },
-    ExportParts: { policy: everyone },
-    Import: { policy: everyone },
-    ImportFile: { policy: everyone },
+    Append: {
+      policy: everyone,
+      http: {
+        ...rule("post", "/v1/feeds/{id}/entries", { body: "*" }),
+        additionalBindings: [rule("get", "/v1/feeds/{id}/entries")],
+      },
+    },
+    Talk: { policy: everyone, http: rule("get", "/v1/feeds/{id}:talk") },
+    Export: { policy: everyone, http: rule("get", "/v1/feeds/{id}:export") },
+    ExportParts: { policy: everyone, http: rule("get", "/v1/feeds/{id}:parts", { responseBody: "file" }) },
+    Import: { policy: everyone, http: rule("post", "/v1/feeds/{id}:import", { body: "file" }) },
+    ImportFile: { policy: everyone, http: rule("post", "/v1/files", { body: "*" }) },
   },
 );
 
 /** A service of streams without generated code. */
 export const Feed = serviceOf(contract, "test.feed.v1.Feed");
+
+function rule(method: "get" | "post", value: string, more: { body?: string; responseBody?: string } = {}) {
+  return { pattern: { case: method, value }, ...more };
+}
 
 /** Answer calls; messages are ProtoJSON. One that is left out answers nothing. */
 export interface FeedHandlers {
@@ -183,4 +194,42 @@ function jsonOf(method: DescMethod | undefined, request: Message): JsonObject {
 function messageOfJson(method: DescMethod | undefined, json: JsonObject): Message {
   if (method === undefined) throw new Error("the feed has no such method");
   return fromJson(method.output, json);
+}
+
+/** Sends a request by HTTP/2 on a connection of its own. */
+export async function callHttp2(url: string, line: string, how: { headers?: OutgoingHttpHeaders; body?: Buffer } = {}) {
+  const [method = "GET", path = "/"] = line.split(" ");
+  const session = connectHttp2(url);
+  try {
+    const stream = session.request({ ":method": method, ":path": path, ...how.headers });
+    let headers: IncomingHttpHeaders = {};
+    const chunks: Buffer[] = [];
+    stream.on("response", (received) => {
+      headers = received;
+    });
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    let aborted = false;
+    let ended = false;
+    // An answer that ended before it was broken off looks complete.
+    stream.on("aborted", () => {
+      aborted = !ended;
+    });
+    stream.on("end", () => {
+      ended = true;
+    });
+    // A reset is what is looked for.
+    stream.on("error", () => undefined);
+    stream.end(how.body);
+    await new Promise((resolve) => stream.on("close", resolve));
+    const bytes = Buffer.concat(chunks);
+    return {
+      status: headers[":status"],
+      headers,
+      bytes,
+      text: bytes.toString(),
+      complete: stream.rstCode === 0 && !aborted,
+    };
+  } finally {
+    session.destroy();
+  }
 }

@@ -54,10 +54,16 @@ export function gateway(options: GatewayOptions): Gateway {
       open,
       log,
       stopping: () => http.stopping,
+      cut: () => http.cut,
     });
   let edge = compile(options.services);
-  const listener = answerRequests((exchange) => edge.handle(exchange), log);
-  const http = createHttpPart({ ...config, portVariable: "GATEWAY_PORT", listener, log });
+  const listener = answerRequests((exchange, upgrade) => edge.handle(exchange, upgrade), log);
+  const http = createHttpPart({
+    ...config,
+    portVariable: "GATEWAY_PORT",
+    listener,
+    log,
+  });
   return {
     name: "gateway",
     log,

@@ -4,6 +4,8 @@ import type { Exchange } from "../http/exchange.ts";
 export interface Cors {
   /** Adds what lets a page of an allowed origin read the answer. */
   allow(exchange: Exchange): void;
+  /** Whether pages of an origin may call. */
+  admits(origin: string): boolean;
   /** Headers of the answer to a preflight; none for an origin that is not allowed. */
   preflight(exchange: Exchange, methods: readonly string[]): Record<string, string>;
 }
@@ -27,6 +29,7 @@ export function createCors(origins: readonly string[]): Cors {
   }
 
   return {
+    admits: (origin) => all || listed.has(origin),
     allow(exchange) {
       const origin = allowed(exchange);
       if (origin === undefined) return;

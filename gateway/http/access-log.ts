@@ -20,7 +20,7 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
       {
         method,
         route: notes.route ?? "none",
-        status: finished ? response.statusCode : clientGone,
+        status: notes.status ?? (finished ? response.statusCode : clientGone),
         code: notes.code === undefined ? undefined : Code[notes.code],
         durationMs: round(performance.now() - startedMs),
         upstreamMs: notes.upstreamMs === undefined ? undefined : round(notes.upstreamMs),

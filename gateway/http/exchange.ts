@@ -29,6 +29,8 @@ export interface Notes {
   /** Template of the route, or path of the rpc; never a path that a client made up. */
   route?: string;
   code?: Code;
+  /** Where the answer itself does not tell the status. */
+  status?: number;
   upstreamMs?: number;
   /** Whether the client's errors say how calls were made: the token is verified and has the role admin. */
   explained?: boolean;

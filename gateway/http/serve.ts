@@ -5,11 +5,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { TLSSocket } from "node:tls";
 import { type Part, StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
+import { goingAway } from "./going-away.ts";
 import { maxHeadBytes, refuseLargeHead } from "./head-limits.ts";
 import { createHttp2Sessions, type Http2Sessions } from "./http2-sessions.ts";
 import type { HttpRequest, HttpResponse } from "./message.ts";
 import { followCertificate, readServerCertificate, type ServerCertificateFiles } from "./server-certificate.ts";
 import { sniffProtocol } from "./sniff-protocol.ts";
+import { asksForWebSocket, beginUpgrade, type Upgrade } from "./upgrade.ts";
 
 /** A server of HTTP/1.1 and HTTP/2 on one port that stops gently. */
 export type HttpPart = Part & {
@@ -17,6 +19,8 @@ export type HttpPart = Part & {
   readonly url: string;
   /** Whether `stop` has begun. */
   readonly stopping: boolean;
+  /** Aborts with `goingAway` when what still runs is cut off, a moment before its connections are closed. */
+  readonly cut: AbortSignal;
 };
 
 /** Where to listen, and who answers. */
@@ -28,7 +32,7 @@ export interface ServeOptions {
   readonly portVariable: string;
   /** Set: TLS only. The files are followed when they change. */
   readonly tls?: ServerCertificateFiles | undefined;
-  readonly listener: (request: HttpRequest, response: HttpResponse) => void;
+  readonly listener: (request: HttpRequest, response: HttpResponse, upgrade?: Upgrade) => void;
   readonly log: Logger;
   /** How long requests are still taken when stopping, in milliseconds: load balancers need a while to hear of it. */
   readonly drainDelayMs: number;
@@ -39,6 +43,8 @@ export interface ServeOptions {
 // A slow client holds a connection at most this long for its headers, and without reading its answer.
 const headersTimeoutMs = 20_000;
 const stalledTimeoutMs = 60_000;
+/** How long streams that are cut off have to say so. */
+const farewellMs = 500;
 /** Between two requests of a connection. */
 const keepAliveTimeoutMs = 65_000;
 
@@ -52,7 +58,7 @@ export function createHttpPart(options: ServeOptions): HttpPart {
   const http2 = createHttp2Sessions({ idleMs: stalledTimeoutMs });
   const waiting = new Set<Socket>();
   const server = listenFor(http2, waiting, tls);
-  const state = { stopping: false, closing: false };
+  const state = { stopping: false, closing: false, cut: new AbortController() };
   answerOn(server, http2, options.listener, state);
   let endFollowing = () => {};
   return {
@@ -63,8 +69,11 @@ export function createHttpPart(options: ServeOptions): HttpPart {
     get stopping() {
       return state.stopping;
     },
+    get cut() {
+      return state.cut.signal;
+    },
     async start() {
-      Object.assign(state, { stopping: false, closing: false });
+      Object.assign(state, { stopping: false, closing: false, cut: new AbortController() });
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       server.once("error", (error) => reject(startFault(error, options)));
       server.listen(port, host, resolve);
@@ -81,12 +90,13 @@ export function createHttpPart(options: ServeOptions): HttpPart {
       server.close(() => resolve());
       http2.drain();
       for (const socket of waiting) socket.destroy();
-      const timer = setTimeout(() => {
+      const timer = setTimeout(() => state.cut.abort(goingAway), drainTimeoutMs);
+      const end = setTimeout(() => {
         server.closeAllConnections();
         http2.destroy();
-      }, drainTimeoutMs);
+      }, drainTimeoutMs + farewellMs);
       await promise;
-      clearTimeout(timer);
+      for (const each of [timer, end]) clearTimeout(each);
     },
   };
 }
@@ -99,6 +109,7 @@ function listenFor(http2: Http2Sessions, waiting: Set<Socket>, tls: ServerCertif
     requestTimeout: 0,
     keepAliveTimeout: keepAliveTimeoutMs,
     maxHeaderSize: maxHeadBytes,
+    shouldUpgradeCallback: asksForWebSocket,
   };
   const server: Server | TlsServer = tls
     ? createTlsServer({ ...limits, ...readServerCertificate(tls), ALPNProtocols: ["h2", "http/1.1"] })
@@ -144,6 +155,10 @@ function answerOn(
     server.on(event, answer);
     http2.server.on(event, answer);
   }
+  server.on("upgrade", (request, connection, head) => {
+    const { response, upgrade } = beginUpgrade(request, connection, head);
+    if (!refuseLargeHead(request, response)) listener(request, response, upgrade);
+  });
 }
 
 function startFault(error: NodeJS.ErrnoException, { host, port, portVariable }: ServeOptions): Error {

@@ -2,6 +2,7 @@ import type { DescMessage, Message, Registry } from "@bufbuild/protobuf";
 import type { HttpRule } from "#gen/google/api/http_pb.ts";
 import type { MethodPolicy } from "#mesh/contract";
 import { isOpenToPeople } from "../guard/edge-method.ts";
+import { isBidiStreaming, isClientStreaming } from "../rpc/method-kind.ts";
 import { type Bind, compileBind, takesRawBody } from "./bind.ts";
 import { holdsHttpBody, isHttpBody, type RawBody, rawBodyOf } from "./http-body.ts";
 import type { MappingRules } from "./mapping-rules.ts";
@@ -32,6 +33,8 @@ export interface Route {
   readonly print: Print;
   /** Set where the answer is a google.api.HttpBody: what is sent as it is, instead of `print`. */
   readonly rawAnswer: ((response: Message) => RawBody) | undefined;
+  /** Whether its requests are a stream that only a WebSocket carries. */
+  readonly onlyBySocket: boolean;
   /** Where readers of its stream go on after a break. */
   readonly resume: StreamResume | undefined;
 }
@@ -45,7 +48,9 @@ export interface RouteOptions extends MappingRules {
 /** Compiles one rule of a method. Throws a RuleFault for one that cannot be served. */
 export function compileRoute(policy: MethodPolicy, rule: HttpRule, options: RouteOptions): Route {
   const { input, output } = policy.method;
-  checkMethod(policy);
+  if (!isOpenToPeople(policy)) {
+    throw new RuleFault("only services may call it, yet it has an HTTP rule", "drop the rule or open the access");
+  }
   const [httpMethod, path] = patternOf(rule);
   const template = readTemplate(path);
   const variables = template.variables.map(({ field }) => variableOf(input, field, path));
@@ -57,6 +62,7 @@ export function compileRoute(policy: MethodPolicy, rule: HttpRule, options: Rout
   return {
     ...{ httpMethod, template, policy, variables, body, responseBody },
     takesRawBody: takesRawBody(input, body),
+    onlyBySocket: readOnlyBySocket(policy, httpMethod, body),
     success: readSuccess(policy.method),
     bind: compileBind(input, { ...options, method: httpMethod, variables, body }),
     print: compilePrint(output, { ...options, responseBody }),
@@ -73,16 +79,16 @@ function readResume(policy: MethodPolicy, variables: readonly RequestField[]): S
   return compileResume(policy);
 }
 
-function checkMethod(policy: MethodPolicy): void {
-  if (!isOpenToPeople(policy)) {
-    throw new RuleFault("only services may call it, yet it has an HTTP rule", "drop the rule or open the access");
+/** A stream of requests is the body's, or comes by a WebSocket, which is opened by GET without a body. */
+function readOnlyBySocket({ method }: MethodPolicy, httpMethod: string, body: string): boolean {
+  const bySocket = httpMethod === "GET" && body === "";
+  if (isBidiStreaming(method) && !bySocket) {
+    throw new RuleFault("streams in both directions need a WebSocket", "use get without a body");
   }
-  if (policy.method.methodKind === "client_streaming" || policy.method.methodKind === "bidi_streaming") {
-    throw new RuleFault(
-      "a stream of requests has no REST form here",
-      "drop the rule; Connect and gRPC carry the method",
-    );
+  if (isClientStreaming(method) && !bySocket && (httpMethod === "GET" || body === "")) {
+    throw new RuleFault("the requests come from nowhere", "add a body, or use get without one for a WebSocket");
   }
+  return bySocket && (isBidiStreaming(method) || isClientStreaming(method));
 }
 
 function patternOf({ pattern, additionalBindings }: HttpRule): [method: string, path: string] {

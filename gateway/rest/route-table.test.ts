@@ -42,6 +42,10 @@ function get(path: string): HttpRule {
   return rule({ pattern: { case: "get", value: path } });
 }
 
+function post(path: string, body = ""): HttpRule {
+  return rule({ pattern: { case: "post", value: path }, body });
+}
+
 const refused: [name: string, rules: Record<string, HttpRule>, problem: RegExp][] = [
   [
     "a template off the grammar",
@@ -75,8 +79,8 @@ const refused: [name: string, rules: Record<string, HttpRule>, problem: RegExp][
     { One: { ...get("/v1"), additionalBindings: [{ ...get("/v2"), additionalBindings: [get("/v3")] }] } },
     /additional_bindings are nested/,
   ],
-  ["a stream of requests", { Upload: get("/v1") }, /a stream of requests has no REST form/],
-  ["streams both ways", { Chat: get("/v1") }, /a stream of requests has no REST form/],
+  ["a stream of requests from nowhere", { Upload: post("/v1") }, /the requests come from nowhere. Mend: add a body/],
+  ["streams both ways in a body", { Chat: post("/v1", "*") }, /need a WebSocket. Mend: use get without a body/],
   ["a method for services only", { Internal: get("/v1") }, /only services may call it/],
 ];
 

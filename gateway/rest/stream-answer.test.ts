@@ -4,7 +4,7 @@ import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
-import { open, startFeed } from "../feed.fixture.ts";
+import { callHttp2, open, startFeed } from "../feed.fixture.ts";
 import { call } from "../library.fixture.ts";
 
 const path = "/v1/feeds/7:follow";
@@ -112,6 +112,19 @@ test("a late failure is the last thing in every format, and the answer is not co
   expect(array.complete).toBe(false);
   expect(() => array.json()).toThrow(SyntaxError);
   expect(JSON.parse(`${array.text}]`)).toEqual([expect.objectContaining({ version: "1" }), { error: status }]);
+});
+
+test("over HTTP/2, too, every format is whole, and broken off by a late failure", async () => {
+  await using good = await startFeed({ follow: two });
+  await using bad = await startFeed({ follow: oneThenBurns });
+  for (const accept of ["application/x-ndjson", "text/event-stream", "application/json"]) {
+    const whole = await callHttp2(good.url, `GET ${path}`, { headers: { accept } });
+    expect([whole.status, whole.headers["content-type"], whole.complete]).toEqual([200, accept, true]);
+    expect(whole.text).toContain("second");
+    const broken = await callHttp2(bad.url, `GET ${path}`, { headers: { accept } });
+    expect([broken.status, broken.complete]).toEqual([200, false]);
+    expect(broken.text).toMatch(/first.*the feed burned/s);
+  }
 });
 
 test("a stream that is quiet at first opens nevertheless, and its failure is then a late one", async () => {

@@ -5,6 +5,8 @@ import { StreamBody, type StreamBodyOptions } from "./stream-body.ts";
 
 /** How a stream is answered. */
 export interface StreamAnswerOptions extends StreamBodyOptions {
+  /** Aborts when the gateway cuts off what still runs. */
+  readonly cut: AbortSignal;
   /** Calls the method. The signal aborts when the client goes away, or when nothing has moved for too long. */
   call(signal: AbortSignal): Promise<AsyncIterable<Message>>;
 }
@@ -16,8 +18,8 @@ export interface StreamAnswerOptions extends StreamBodyOptions {
  * reads slowly slows the service down; one that leaves, or stands still for too long, ends the call.
  */
 export async function answerStream(exchange: Exchange, options: StreamAnswerOptions): Promise<void> {
-  const { limits } = options;
-  const idle = watchIdle(exchange.signal, limits.idleTimeoutMs);
+  const { limits, cut } = options;
+  const idle = watchIdle(AbortSignal.any([exchange.signal, cut]), limits.idleTimeoutMs);
   const body = new StreamBody(exchange, options);
   const opening = setTimeout(() => body.begin(), limits.openAfterMs);
   try {

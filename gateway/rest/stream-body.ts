@@ -4,17 +4,14 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import type { StreamLimits } from "../config.ts";
+import { breakOff } from "../http/break-off.ts";
 import { statusJson, toConnectError } from "../http/error-status.ts";
 import type { Exchange } from "../http/exchange.ts";
-import type { Print } from "./print-answer.ts";
-import type { StreamFormat } from "./stream-format.ts";
+import { anyBytes, type StreamWriter } from "./stream-writer.ts";
 
 /** How a stream is written. */
 export interface StreamBodyOptions {
-  readonly format: StreamFormat;
-  readonly print: Print;
-  /** The id of a message, where the contract names one. */
-  readonly idOf: ((message: Message) => string | undefined) | undefined;
+  readonly writer: StreamWriter;
   readonly registry: Registry;
   readonly limits: StreamLimits;
 }
@@ -37,17 +34,25 @@ export class StreamBody {
     this.#options = options;
   }
 
-  /** Sends the headers, unless they are sent. From here on the status is 200, come what may. */
-  begin(): void {
+  /**
+   * Sends the headers, unless they are sent, or it takes the first message to know them. From here on the status is 200,
+   * come what may.
+   */
+  begin(first?: Message): void {
+    const { writer } = this.#options;
+    const type = writer.contentType(first);
+    if (type !== undefined) this.#begin(type);
+  }
+
+  #begin(type: string): void {
     const { response, signal } = this.#exchange;
-    const { format, limits } = this.#options;
+    const { writer, limits } = this.#options;
     if (this.#begun || signal.aborted) return;
     this.#begun = true;
-    const headers = { "Content-Type": format.contentType, "Cache-Control": "no-store", "X-Accel-Buffering": "no" };
-    response.writeHead(200, headers);
+    response.writeHead(200, { "Content-Type": type, "Cache-Control": "no-store", "X-Accel-Buffering": "no" });
     response.flushHeaders();
-    if (format.open !== "") response.write(format.open);
-    if (format.heartbeat === "" || limits.heartbeatMs === 0) return;
+    if (writer.open !== "") response.write(writer.open);
+    if (writer.heartbeat === "" || limits.heartbeatMs === 0) return;
     this.#heartbeat = setInterval(() => this.#beat(), limits.heartbeatMs);
     response.once("close", () => clearInterval(this.#heartbeat));
   }
@@ -55,12 +60,11 @@ export class StreamBody {
   /** Writes a message, and waits while the client has not taken in enough. Throws when it has left, or as `signal` says. */
   async write(message: Message, signal: AbortSignal): Promise<void> {
     const { response } = this.#exchange;
-    const { format, print, idOf } = this.#options;
-    this.begin();
-    const text = format.message(print(message), this.#first, idOf?.(message));
+    this.begin(message);
+    const part = this.#options.writer.message(message, this.#first);
     this.#first = false;
     this.#heartbeat?.refresh();
-    if (response.write(text)) return;
+    if (part.length === 0 || response.write(part)) return;
     this.#full = true;
     await once(response, "drain", { signal });
     this.#full = false;
@@ -69,31 +73,31 @@ export class StreamBody {
   /** Ends a stream that went well. One without any message tells a browser by 204 not to come again. */
   end(): void {
     const { response } = this.#exchange;
-    const { format } = this.#options;
-    if (!this.#begun && format.resumes) {
+    const { writer } = this.#options;
+    if (!this.#begun && writer.resumes) {
       response.writeHead(204, { "Cache-Control": "no-store" }).end();
       return;
     }
-    this.begin();
-    response.end(format.close);
+    this.#begin(writer.contentType(undefined) ?? anyBytes);
+    response.end(writer.close);
   }
 
   /** Ends a stream that failed. Throws the failure when it still can have a status of its own. */
   fail(thrown: unknown): void {
     if (!this.#begun) throw thrown;
     const { response } = this.#exchange;
-    const { format, registry } = this.#options;
+    const { writer, registry } = this.#options;
     const error = toConnectError(thrown, this.#exchange);
-    const json = JSON.stringify(statusJson(error, registry));
+    const last = writer.error(JSON.stringify(statusJson(error, registry)), this.#first, retryMsOf(error));
     // Broken off only when it is out, and never ended: the missing end shows the abort.
-    response.write(format.error(json, this.#first, retryMsOf(error)), () => response.destroy());
-    const farewell = setTimeout(() => response.destroy(), farewellMs);
+    if (last !== "") response.write(last, () => breakOff(response));
+    const farewell = setTimeout(() => breakOff(response), last === "" ? 0 : farewellMs);
     response.once("close", () => clearTimeout(farewell));
   }
 
   #beat(): void {
     // A client that has something to read needs no sign of life.
-    if (!this.#full) this.#exchange.response.write(this.#options.format.heartbeat);
+    if (!this.#full) this.#exchange.response.write(this.#options.writer.heartbeat);
   }
 }
 

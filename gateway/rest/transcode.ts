@@ -1,18 +1,18 @@
 import type { Registry } from "@bufbuild/protobuf";
-import { Code, type Transport } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
 import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
 import { EdgeError } from "../http/edge-error.ts";
-import { type Exchange, headerOf, remainingMs } from "../http/exchange.ts";
+import { type Exchange, remainingMs } from "../http/exchange.ts";
 import { readBody, refuseBody } from "../http/read-body.ts";
 import { readTimeout } from "../http/timeout.ts";
-import { isServerStreaming, isUnary } from "../rpc/method-kind.ts";
-import { callStream, callUnary, type Upstreams } from "../upstream/call-upstream.ts";
+import { isClientStreaming, isServerStreaming, isUnary } from "../rpc/method-kind.ts";
+import { callUnary, type Upstreams } from "../upstream/call-upstream.ts";
 import { answerUnary } from "./answer-unary.ts";
 import { findRoute } from "./find-route.ts";
+import { readRequestStream } from "./request-stream.ts";
 import type { Route, RouteTable } from "./route-table.ts";
-import { answerStream } from "./stream-answer.ts";
-import { streamFormatOf } from "./stream-format.ts";
+import { transcodeRequests, transcodeResponses } from "./transcode-stream.ts";
 
 /** What REST needs. */
 export interface TranscoderOptions {
@@ -23,6 +23,8 @@ export interface TranscoderOptions {
   /** Largest body, in bytes. */
   readonly maxBodyBytes: number;
   readonly streams: StreamLimits;
+  /** Aborts when the gateway cuts off what still runs. */
+  cut(): AbortSignal;
 }
 
 /** Answers a request by the rules of google.api.http. What it throws is the answer's error. */
@@ -34,14 +36,24 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
   return async (exchange) => {
     const { request } = exchange;
     const { route, values } = findRoute(table, exchange);
-    const { policy } = route;
+    const { method } = route.policy;
     exchange.notes.route = route.template.text;
-    await gate(exchange, policy);
+    await gate(exchange, route.policy);
     const askedMs = readTimeout(request.headers);
+    const timeLeft = () => remainingMs(exchange, route.policy, askedMs);
+    const how = { ...options, route, transport: upstreams.channel(method.parent) };
+    if (route.onlyBySocket) throw needsSocket(exchange);
+    if (isClientStreaming(method)) {
+      const messages = readRequestStream(exchange, { route, values, limitBytes: maxBodyBytes });
+      return transcodeRequests(exchange, { method, messages }, { ...how, timeoutMs: timeLeft() });
+    }
     const body = await bodyOf(exchange, route, maxBodyBytes);
     const message = route.bind({ values, query: exchange.query, body, contentType: request.headers["content-type"] });
-    const call = { message, timeoutMs: remainingMs(exchange, policy, askedMs) };
-    await answer(exchange, route, { ...call, transport: upstreams.channel(policy.method.parent), ...options });
+    const timeoutMs = timeLeft();
+    if (isServerStreaming(method)) return transcodeResponses(exchange, { method, message }, { ...how, timeoutMs });
+    if (!isUnary(method)) throw new TypeError(`${route.template.text} serves streams in both directions`);
+    const response = await callUnary(exchange, how.transport, { method, message, timeoutMs });
+    answerUnary(exchange, route, response.message);
   };
 }
 
@@ -51,34 +63,8 @@ async function bodyOf(exchange: Exchange, route: Route, limitBytes: number): Pro
   return undefined;
 }
 
-interface Answering {
-  readonly transport: Transport;
-  readonly message: Parameters<typeof callUnary>[2]["message"];
-  readonly timeoutMs: number;
-  readonly registry: Registry;
-  readonly streams: StreamLimits;
-}
-
-async function answer(exchange: Exchange, route: Route, how: Answering): Promise<void> {
-  const { method } = route.policy;
-  const { transport, message, timeoutMs, registry, streams } = how;
-  if (isUnary(method)) {
-    const response = await callUnary(exchange, transport, { method, message, timeoutMs });
-    answerUnary(exchange, route, response.message);
-    return;
-  }
-  // The route table takes no method with a stream of requests.
-  if (!isServerStreaming(method)) throw new EdgeError(`${method.name} has no REST form`, Code.Unimplemented);
-  const format = streamFormatOf(exchange.request.headers.accept);
-  const lastEventId = headerOf(exchange.request, "last-event-id");
-  if (format.resumes && lastEventId) route.resume?.bind(message, lastEventId);
-  await answerStream(exchange, {
-    ...{ format, print: route.print, idOf: route.resume?.idOf, registry, limits: streams },
-    call: async (signal) =>
-      (await callStream(exchange, transport, { method, messages: once(message), timeoutMs, signal })).message,
-  });
-}
-
-async function* once<T>(value: T): AsyncIterable<T> {
-  yield value;
+function needsSocket({ request }: Exchange): EdgeError {
+  // HTTP/2 has no such header.
+  const headers: Record<string, string> = request.httpVersionMajor === 1 ? { Upgrade: "websocket" } : {};
+  return new EdgeError("this stream is carried by a WebSocket", Code.FailedPrecondition, { status: 426, headers });
 }

@@ -3,6 +3,7 @@ import type {
   DescMethodBiDiStreaming,
   DescMethodClientStreaming,
   DescMethodServerStreaming,
+  DescMethodStreaming,
   DescMethodUnary,
 } from "@bufbuild/protobuf";
 
@@ -24,4 +25,9 @@ export function isClientStreaming(method: DescMethod): method is DescMethod & De
 /** A stream in, a stream out. */
 export function isBidiStreaming(method: DescMethod): method is DescMethod & DescMethodBiDiStreaming {
   return method.methodKind === "bidi_streaming";
+}
+
+/** A stream in at least one direction. */
+export function isStreaming(method: DescMethod): method is DescMethod & DescMethodStreaming {
+  return !isUnary(method);
 }

@@ -1,4 +1,5 @@
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
+import { goingAway } from "../http/going-away.ts";
 
 /** How a WebSocket ends. */
 export interface Closing {
@@ -8,9 +9,6 @@ export interface Closing {
 
 /** The call went well. */
 export const wellDone: Closing = { code: 1000, reason: "ok" };
-
-/** The gateway stops; the call can be made again elsewhere. */
-export const goingAway = new ConnectError("the gateway is stopping", Code.Unavailable);
 
 /** Codes from 4000 on are free for applications (RFC 6455, section 7.4.2): 4000 and the gRPC code, 4005 for NOT_FOUND. */
 export function closingOf(error: ConnectError): Closing {

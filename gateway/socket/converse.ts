@@ -6,9 +6,12 @@ import { statusJson, toConnectError } from "../http/error-status.ts";
 import type { Exchange } from "../http/exchange.ts";
 import { watchIdle } from "../http/idle.ts";
 import { callStream } from "../upstream/call-upstream.ts";
-import { closingOf, wellDone } from "./close-code.ts";
+import { type Closing, closingOf, wellDone } from "./close-code.ts";
 import { type FrameCodec, readFrames, writeFrame } from "./frames.ts";
 import { keepAlive } from "./keep-alive.ts";
+
+/** How long a client has to take its last frames and to answer the close, in milliseconds. */
+const patienceMs = 5_000;
 
 /** A call that a WebSocket carries. */
 export interface Conversation {
@@ -48,7 +51,7 @@ export async function converse(socket: WebSocket, exchange: Exchange, call: Conv
       await writeFrame(socket, codec, message);
       idle.moved();
     }
-    socket.close(wellDone.code, wellDone.reason);
+    close(socket, wellDone);
   } catch (thrown) {
     sayWhy(socket, toConnectError(signal.aborted ? signal.reason : thrown, exchange), call.registry);
   } finally {
@@ -83,7 +86,13 @@ function requestsOf(
 
 function sayWhy(socket: WebSocket, error: ConnectError, registry: Registry): void {
   if (socket.readyState !== socket.OPEN) return;
-  const { code, reason } = closingOf(error);
   socket.send(JSON.stringify({ error: statusJson(error, registry) }));
+  close(socket, closingOf(error));
+}
+
+function close(socket: WebSocket, { code, reason }: Closing): void {
   socket.close(code, reason);
+  // A client that does not answer the close would hold the connection.
+  const patience = setTimeout(() => socket.terminate(), patienceMs);
+  socket.on("close", () => clearTimeout(patience));
 }

@@ -1,4 +1,11 @@
-import { type DescMethod, type DescMethodStreaming, fromBinary, type Message, type Registry, toBinary } from "@bufbuild/protobuf";
+import {
+  type DescMethod,
+  type DescMethodStreaming,
+  fromBinary,
+  type Message,
+  type Registry,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { MethodPolicy } from "#mesh/contract";
@@ -6,9 +13,11 @@ import { badField, EdgeError } from "../http/edge-error.ts";
 import type { Exchange } from "../http/exchange.ts";
 import { bodyText, compileBody } from "../rest/bind-body.ts";
 import { compilePathValue } from "../rest/bind-path.ts";
+import { type FoundRoute, findRoute } from "../rest/find-route.ts";
+import { defaultMappingRules, type MappingRules } from "../rest/mapping-rules.ts";
 import { compilePrint } from "../rest/print-answer.ts";
-import type { Route, RouteTable } from "../rest/route-table.ts";
-import { isServerStreaming, isUnary } from "../rpc/method-kind.ts";
+import type { RouteTable } from "../rest/route-table.ts";
+import { isServerStreaming, isStreaming } from "../rpc/method-kind.ts";
 import type { FrameCodec } from "./frames.ts";
 import type { FrameFormat } from "./subprotocol.ts";
 
@@ -26,26 +35,34 @@ export interface FoundCall {
 /** Finds what a WebSocket calls: by rpc path, /package.Service/Method, or by a GET rule. Throws 404, or 400 for no stream. */
 export type FindCall = (exchange: Exchange) => FoundCall;
 
-/** Creates the finder over all methods that people may call. */
-export function createFindCall(policies: readonly MethodPolicy[], table: RouteTable, registry: Registry): FindCall {
+/** Where calls are found, and how their JSON is read and printed. */
+export interface FindOptions {
+  /** All methods that people may call. */
+  readonly policies: readonly MethodPolicy[];
+  readonly table: RouteTable;
+  /** Messages that an Any may hold. */
+  readonly registry: Registry;
+  readonly rules?: MappingRules;
+}
+
+/** Creates the finder. */
+export function createFindCall({ policies, table, registry, rules = defaultMappingRules }: FindOptions): FindCall {
   const byPath = new Map(policies.map((policy) => [`/${policy.method.parent.typeName}/${policy.method.name}`, policy]));
-  return ({ path, query }) => {
+  const json = { ...rules, registry };
+  return (exchange) => {
+    const { path, query } = exchange;
     const policy = byPath.get(path);
-    if (policy) {
-      return { ...streamOf(policy), name: path, request: () => undefined, codec: (format) => codecOf(policy.method, format, registry) };
-    }
-    const match = table.match("GET", path);
-    if (!match.found) throw new EdgeError("there is no stream at this path", Code.NotFound);
-    return callOf(match.route, match.values, { query, registry });
+    if (policy === undefined) return callOfRoute(findRoute(table, exchange), query, json);
+    const stream = streamOf(policy);
+    if (query !== "") throw noQuery();
+    const codec = (format: FrameFormat) => codecOf(stream.method, format, json);
+    return { ...stream, name: path, request: () => undefined, codec };
   };
 }
 
-interface Rest {
-  readonly query: string;
-  readonly registry: Registry;
-}
+type JsonRules = MappingRules & { readonly registry: Registry };
 
-function callOf(route: Route, values: readonly string[], { query, registry }: Rest): FoundCall {
+function callOfRoute({ route, values }: FoundRoute, query: string, json: JsonRules): FoundCall {
   const { policy, template, bind, print, variables } = route;
   const stream = streamOf(policy);
   const { input } = stream.method;
@@ -60,27 +77,32 @@ function callOf(route: Route, values: readonly string[], { query, registry }: Re
     name: template.text,
     request() {
       if (isServerStreaming(stream.method)) return bind({ values, query, body: undefined });
-      if (query !== "") throw badField("query", "", "this stream takes everything from its path and its messages");
+      if (query !== "") throw noQuery();
       return undefined;
     },
     codec(format) {
-      const codec = codecOf(stream.method, format, registry);
-      const write = format === "json" ? print : codec.write;
-      return { ...codec, read: (frame) => bindPath(codec.read(frame)), write: (message) => write(message) };
+      const codec = codecOf(stream.method, format, json);
+      const write = format === "json" ? (message: Message) => print(message) : codec.write;
+      return { format, read: (frame) => bindPath(codec.read(frame)), write };
     },
   };
 }
 
+function noQuery(): EdgeError {
+  return badField("query", "", "this stream takes everything from its path and its messages");
+}
+
 function streamOf(policy: MethodPolicy): Pick<FoundCall, "method" | "policy"> {
   const { method } = policy;
-  if (!isUnary(method)) return { method, policy };
+  if (isStreaming(method)) return { method, policy };
   throw new EdgeError(`${method.name} is no stream: call it without a WebSocket`, Code.InvalidArgument);
 }
 
-function codecOf({ input, output }: DescMethod, format: FrameFormat, registry: Registry): FrameCodec {
+function codecOf({ input, output }: DescMethod, format: FrameFormat, json: JsonRules): FrameCodec {
   if (format === "json") {
-    const bindBody = compileBody(input, "*", registry);
-    return { format, read: (frame) => bindBody(bodyText(frame)), write: compilePrint(output, "", registry) };
+    const bindBody = compileBody(input, { ...json, body: "*" });
+    const print = compilePrint(output, { ...json, responseBody: "" });
+    return { format, read: (frame) => bindBody(bodyText(frame)), write: (message) => print(message) };
   }
   return {
     format,

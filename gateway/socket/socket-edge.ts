@@ -24,9 +24,9 @@ export interface SocketOptions {
   readonly registry: Registry;
   /** Largest message, in bytes. */
   readonly maxMessageBytes: number;
-  readonly limits: StreamLimits;
+  readonly streams: StreamLimits;
   /** Aborts when the gateway cuts off what still runs. */
-  readonly stop: AbortSignal;
+  cut(): AbortSignal;
 }
 
 /** Answers a request for a WebSocket. Until that is open, what it throws is the answer's error. */
@@ -37,7 +37,7 @@ export type ServeSocket = (exchange: Exchange, upgrade: Upgrade) => Promise<void
  * the caller, shake hands, carry the call.
  */
 export function createSocketEdge(options: SocketOptions): ServeSocket {
-  const { find, gate, cors, upstreams, limits, registry, stop } = options;
+  const { find, gate, cors, upstreams, streams, registry, cut } = options;
   return async (exchange, upgrade) => {
     const { request } = exchange;
     checkHandshake(exchange);
@@ -49,9 +49,11 @@ export function createSocketEdge(options: SocketOptions): ServeSocket {
     await gate(exchange, call.policy);
     const timeoutMs = remainingMs(exchange, call.policy, readTimeout(request.headers));
     const conversation = {
-      ...{ method: call.method, codec: call.codec(format), request: call.request(), timeoutMs, limits, registry, stop },
+      ...{ method: call.method, codec: call.codec(format), request: call.request(), timeoutMs, registry },
+      ...{ limits: streams, stop: cut() },
       transport: upstreams.channel(call.policy.method.parent),
     };
+    exchange.notes.status = 101;
     await upgrade.accept((request, duplex, head) => {
       return shakeHands({ request, duplex, head, chosen, maxPayload: options.maxMessageBytes }, (socket) =>
         converse(socket, exchange, conversation),
@@ -68,16 +70,18 @@ interface Handshake {
   readonly maxPayload: number;
 }
 
-/** Opens the WebSocket and returns when it is closed. */
+/** Opens the WebSocket, and returns when it is closed and nobody uses it any more. */
 async function shakeHands(handshake: Handshake, use: (socket: WebSocket) => Promise<void>): Promise<void> {
   const { request, duplex, head, chosen, maxPayload } = handshake;
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
   const server = new WebSocketServer({ noServer: true, maxPayload, handleProtocols: () => chosen ?? false });
   duplex.once("close", resolve);
+  let used: Promise<void> | undefined;
   server.handleUpgrade(request, duplex, head, (socket) => {
-    use(socket).catch(reject);
+    used = use(socket);
   });
-  await promise;
+  await closed;
+  await used;
 }
 
 /** What the library would refuse without saying what is right (RFC 6455, section 4.2). */

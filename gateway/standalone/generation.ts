@@ -4,6 +4,7 @@ import { StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { createEdge, type Edge } from "../edge.ts";
 import type { Exchange } from "../http/exchange.ts";
+import type { Upgrade } from "../http/upgrade.ts";
 import type { Upstream } from "../upstream/call-upstream.ts";
 import type { ChannelLease, Channels } from "./channels.ts";
 import type { StandaloneConfig } from "./config.ts";
@@ -14,7 +15,7 @@ import type { UpstreamContracts } from "./read-contracts.ts";
 /** What is served by one reading of the contracts. */
 export interface Generation {
   readonly edge: Edge;
-  handle(exchange: Exchange): void;
+  handle(exchange: Exchange, upgrade?: Upgrade): void;
   /** Closes its channels, as far as no newer generation uses them, when the last of its requests has been answered. */
   retire(): void;
 }
@@ -26,6 +27,8 @@ export interface GenerationOptions {
   readonly tokens: AccessTokenVerifier;
   readonly log: Logger;
   stopping(): boolean;
+  /** Aborts when the gateway cuts off what still runs. */
+  cut(): AbortSignal;
 }
 
 /**
@@ -59,13 +62,13 @@ interface Compiled {
 }
 
 function compile({ contracts, policies, leases }: Compiled, options: GenerationOptions): Edge {
-  const { config, tokens, log, stopping } = options;
+  const { config, tokens, log, stopping, cut } = options;
   const { corsOrigins, limits, streams, docs } = config;
   const upstreams = contracts.flatMap(({ upstream, services }): Upstream[] =>
     services.map((service) => ({ service, address: upstream.address, server: upstream.name })),
   );
   return createEdge({
-    ...{ policies, tokens, log, stopping, services: upstreams },
+    ...{ policies, tokens, log, stopping, cut, services: upstreams },
     config: { corsOrigins, streams, maxBodyBytes: limits.maxBodyBytes, docs: docs !== undefined },
     documentation: docs && { ...docs, files: () => contracts.flatMap(({ registry }) => [...registry.files]) },
     types: createRegistry(...contracts.map(({ registry }) => registry)),
@@ -83,13 +86,13 @@ function inUse(edge: Edge, leases: Leases): Generation {
   };
   return {
     edge,
-    handle(exchange) {
+    handle(exchange, upgrade) {
       running++;
       exchange.response.once("close", () => {
         running--;
         closeIfOver();
       });
-      edge.handle(exchange);
+      edge.handle(exchange, upgrade);
     },
     retire() {
       retired = true;

@@ -44,7 +44,13 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
   const metrics = gatewayMetrics({ host: listen.host, port: metricsPort });
   const { discovery, part: finding } = openDiscovery(registryUrl, log);
   const channels = createChannels(discovery, metrics.calling);
-  const load = createLoad({ channels, log, signal: stopping.signal, stopping: () => http.stopping });
+  const load = createLoad({
+    channels,
+    log,
+    signal: stopping.signal,
+    stopping: () => http.stopping,
+    cut: () => http.cut,
+  });
   let config = first;
   let current: Generation | undefined;
 
@@ -74,7 +80,7 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
 
   const http = createHttpPart({
     ...{ ...listen, ...stop, portVariable: "listen.port (--port)", log },
-    listener: answerRequests((exchange) => current?.handle(exchange), log),
+    listener: answerRequests((exchange, upgrade) => current?.handle(exchange, upgrade), log),
   });
   const contracts: Part = {
     name: "contracts",
