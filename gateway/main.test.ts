@@ -29,6 +29,7 @@ test("the gateway runs alone, and checks real tokens with the keys of the identi
     HEDDLE_TLS_CA: files.authorities,
     PLATFORM_IDENTITY_ADDRESS: identity.address,
     SHOP_CATALOG_ADDRESS: nobody,
+    SHOP_DASHBOARD_ADDRESS: nobody,
     SHOP_INVENTORY_ADDRESS: nobody,
     SHOP_ORDER_ADDRESS: nobody,
     SHOP_PAYMENT_ADDRESS: nobody,

@@ -1,6 +1,7 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
+import { DashboardService } from "#gen/shop/dashboard/v1/dashboard_service_pb.ts";
 import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { PaymentService } from "#gen/shop/payment/v1/payment_service_pb.ts";
@@ -13,6 +14,7 @@ import { documentation, edgeServices } from "../gateway/services.ts";
 import { identityService } from "../services/platform/identity/service.ts";
 import { readIdentitySettings } from "../services/platform/identity/settings.ts";
 import { catalogService, readCatalogSettings } from "../services/shop/catalog/service.ts";
+import { dashboardService, readDashboardSettings } from "../services/shop/dashboard/service.ts";
 import { inventoryService, readInventorySettings } from "../services/shop/inventory/service.ts";
 import { orderService, readOrderSettings } from "../services/shop/order/service.ts";
 import { paymentService, readPaymentSettings } from "../services/shop/payment/service.ts";
@@ -43,6 +45,7 @@ export function shop(environment: NodeJS.ProcessEnv): Shop {
     orderService(config(OrderService), readOrderSettings(env)),
     paymentService(config(PaymentService), readPaymentSettings(env)),
     shippingService(config(ShippingService)),
+    dashboardService(config(DashboardService), readDashboardSettings(env)),
   ];
   // It stands in for another company, with a database of its own: not as the payment service's role.
   const provider = paymentProvider(

@@ -4,7 +4,7 @@ import { AdminService } from "#gen/heddle/admin/v1/admin_service_pb.ts";
 import { addressOf, readTrust, serverOf } from "#mesh/config";
 import { openGuest } from "#mesh/identity";
 import { type ClosableTransport, createMeshTransport } from "#mesh/rpc";
-import { neighbours, shopServices } from "../neighbours.ts";
+import { neighbours, shopServices, statelessServices } from "../neighbours.ts";
 import { CommandFault } from "./command-fault.ts";
 import { toGateway } from "./gateway.ts";
 import { findReplicas } from "./replicas.ts";
@@ -65,7 +65,9 @@ export async function openMesh(environment: NodeJS.ProcessEnv = process.env): Pr
   const identity = openGuest(readTrust(env));
   const gateway = toGateway(env);
   const call = { headers: { authorization: `Bearer ${await readToken(env)}` } };
-  const places = shopServices.map((main) => ({ service: serverOf(main, env), address: addressOf(main, env) }));
+  const placeOf = (main: DescService) => ({ service: serverOf(main, env), address: addressOf(main, env) });
+  const places = [...shopServices, ...statelessServices].map(placeOf);
+  const stateless = statelessServices.map((main) => serverOf(main, env));
   const replicas = await findReplicas(places, { gateway, call });
   const opened: ClosableTransport[] = [];
   const open = (service: string, addresses: readonly string[]): Transport => {
@@ -74,12 +76,16 @@ export async function openMesh(environment: NodeJS.ProcessEnv = process.env): Pr
     opened.push(transport);
     return transport;
   };
-  const admins = [...replicas].map(([service, addresses]) => {
-    const transport = open(service, addresses);
-    return { service, transport, call, client: createClient(AdminService, transport) };
-  });
+  const services = [...replicas].map(([service, addresses]) => ({
+    service,
+    transport: open(service, addresses),
+    call,
+  }));
+  const admins = services
+    .filter(({ service }) => !stateless.includes(service))
+    .map((service) => ({ ...service, client: createClient(AdminService, service.transport) }));
   const processes = [
-    ...admins.flatMap(({ service, transport }) => {
+    ...services.flatMap(({ service, transport }) => {
       const addresses = replicas.get(service) ?? [];
       if (addresses.length <= 1) return [{ service, transport }];
       return addresses.map((address) => ({ service: `${service}@${address}`, transport: open(service, [address]) }));

@@ -15,18 +15,20 @@ import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.t
 import { serverOf } from "#mesh/config";
 import { type ClosableTransport, createMeshTransport } from "#mesh/rpc";
 import { channelUnderTest } from "#mesh/testing";
-import { shopServices } from "../../scripts/neighbours.ts";
+import { shopServices, statelessServices } from "../../scripts/neighbours.ts";
 import { allCallers, type TestCaller } from "./callers.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
 /** What a caller gets: an answer of the method itself, good or bad, or a refusal before it. */
 type Outcome = "through" | "UNAUTHENTICATED" | "PERMISSION_DENIED" | string;
 
-const names = shopServices.map((service) => serverOf(service, {}));
+const processes = [...shopServices, ...statelessServices];
+const names = processes.map((service) => serverOf(service, {}));
 
 /** Every contract that a process serves: its own, the mesh's beside it, and the keys where they are issued. */
-const served = shopServices.flatMap((main) => {
-  const contracts: DescService[] = [main, AdminService, ...(main === IdentityService ? [JsonWebKeyService] : [])];
+const served = processes.flatMap((main) => {
+  const admin = statelessServices.includes(main) ? [] : [AdminService];
+  const contracts: DescService[] = [main, ...admin, ...(main === IdentityService ? [JsonWebKeyService] : [])];
   return contracts.flatMap(({ methods }) => methods.map((method) => ({ server: serverOf(main, {}), method })));
 });
 

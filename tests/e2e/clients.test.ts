@@ -115,23 +115,28 @@ describe("a service's own port", () => {
     expect(products.length).toBeGreaterThan(0);
   });
 
-  it.each(["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"])(
-    "answers buf curl by reflection: %s",
-    async (service) => {
-      const url = `https://${onLocalhost(service)}`;
-      const { stdout } = await promisify(execFile)("node_modules/.bin/buf", [
-        "curl",
-        "--protocol",
-        "grpc",
-        "--cacert",
-        authority,
-        "--list-services",
-        url,
-      ]);
-      expect(stdout).toContain(`${service}.v1.`);
-      expect(stdout).toContain("grpc.health.v1.Health");
-    },
-  );
+  it.each([
+    "platform.identity",
+    "shop.catalog",
+    "shop.inventory",
+    "shop.order",
+    "shop.payment",
+    "shop.shipping",
+    "shop.dashboard",
+  ])("answers buf curl by reflection: %s", async (service) => {
+    const url = `https://${onLocalhost(service)}`;
+    const { stdout } = await promisify(execFile)("node_modules/.bin/buf", [
+      "curl",
+      "--protocol",
+      "grpc",
+      "--cacert",
+      authority,
+      "--list-services",
+      url,
+    ]);
+    expect(stdout).toContain(`${service}.v1.`);
+    expect(stdout).toContain("grpc.health.v1.Health");
+  });
 
   it("is called by buf curl with what reflection says", async () => {
     const { stdout } = await promisify(execFile)("node_modules/.bin/buf", [

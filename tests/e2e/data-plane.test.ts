@@ -8,7 +8,15 @@ import { type Customer, demoProduct, signIn } from "./customer.ts";
 import type { Answer } from "./http.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
-const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"];
+const names = [
+  "platform.identity",
+  "shop.catalog",
+  "shop.inventory",
+  "shop.order",
+  "shop.payment",
+  "shop.shipping",
+  "shop.dashboard",
+];
 let shop: TestShop;
 let ada: Customer;
 

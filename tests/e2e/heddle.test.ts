@@ -20,7 +20,15 @@ function heddle(args: readonly string[], more: Record<string, string> = {}) {
 
 /** What the command line needs to find the shop and to sign in. */
 function variables(): Record<string, string> {
-  const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"];
+  const names = [
+    "platform.identity",
+    "shop.catalog",
+    "shop.inventory",
+    "shop.order",
+    "shop.payment",
+    "shop.shipping",
+    "shop.dashboard",
+  ];
   const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
   const common = { HEDDLE_ADMIN_PASSWORD: "heddle-admin", HEDDLE_DATA: shop.dataFolder };
   return { ...common, ...Object.fromEntries(addresses) };

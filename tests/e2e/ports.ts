@@ -9,6 +9,7 @@ export async function shopPorts() {
     PAYMENT_PROVIDER_PORT: String(await freePort()),
     PLATFORM_IDENTITY_PORT: String(await freePort()),
     SHOP_CATALOG_PORT: String(await freePort()),
+    SHOP_DASHBOARD_PORT: String(await freePort()),
     SHOP_INVENTORY_PORT: String(await freePort()),
     SHOP_ORDER_PORT: String(await freePort()),
     SHOP_PAYMENT_PORT: String(await freePort()),

@@ -16,6 +16,7 @@ const programs = {
   order: "services/shop/order/main.ts",
   payment: "services/shop/payment/main.ts",
   shipping: "services/shop/shipping/main.ts",
+  dashboard: "services/shop/dashboard/main.ts",
   provider: "services/shop/payment-provider/main.ts",
   gateway: "gateway/main.ts",
 } as const;
@@ -77,6 +78,7 @@ beforeAll(async () => {
     SHOP_ORDER_ADDRESS: at(ports.SHOP_ORDER_PORT),
     SHOP_PAYMENT_ADDRESS: at(ports.SHOP_PAYMENT_PORT),
     SHOP_SHIPPING_ADDRESS: at(ports.SHOP_SHIPPING_PORT),
+    SHOP_DASHBOARD_ADDRESS: at(ports.SHOP_DASHBOARD_PORT),
     PAYMENT_PROVIDER_URL: `http://${at(ports.PAYMENT_PROVIDER_PORT)}`,
     LOG_LEVEL: "fatal",
   };

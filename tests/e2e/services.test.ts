@@ -3,7 +3,10 @@ import { runHeddle } from "./command-line.ts";
 import { signIn } from "./customer.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
-const names = ["platform.identity", "shop.catalog", "shop.inventory", "shop.order", "shop.payment", "shop.shipping"];
+const names = [
+  ...["platform.identity", "shop.catalog", "shop.dashboard", "shop.inventory", "shop.order", "shop.payment"],
+  "shop.shipping",
+];
 let shop: TestShop;
 
 beforeAll(async () => {

@@ -36,6 +36,7 @@ const services = {
   "shop.order": "services/shop/order/main.ts",
   "shop.payment": "services/shop/payment/main.ts",
   "shop.shipping": "services/shop/shipping/main.ts",
+  "shop.dashboard": "services/shop/dashboard/main.ts",
 } as const;
 
 /** Starts so many of each service and of the gateway, and one payment provider. Use with `await using`. */
