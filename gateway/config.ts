@@ -8,6 +8,7 @@ import {
   withLogin,
 } from "#mesh/config";
 import { registryUser } from "#mesh/nats";
+import { type GuardConfig, readGuardConfig } from "./guard/guard-config.ts";
 import type { ServerCertificateFiles } from "./http/server-certificate.ts";
 
 /** Times of streams, in milliseconds. */
@@ -32,6 +33,7 @@ export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   readonly maxBodyBytes: number;
   /** Whether /openapi.json, /openapi.yaml and /docs are there. */
   readonly docs: boolean;
+  readonly guard: GuardConfig;
   /** How long requests are still taken when stopping, while /readyz says so, in milliseconds. */
   readonly drainDelayMs: number;
   /** How long requests may still run after that, in milliseconds. */
@@ -95,6 +97,7 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,
     docs: read.GATEWAY_DOCS,
+    guard: readGuardConfig(calls, env),
     drainDelayMs: read.GATEWAY_DRAIN_DELAY,
     drainTimeoutMs: read.GATEWAY_DRAIN_TIMEOUT,
     streams: {

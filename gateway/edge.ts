@@ -9,6 +9,7 @@ import type { GatewayConfig } from "./config.ts";
 import { createGate } from "./guard/authenticate.ts";
 import { type Cors, createCors } from "./guard/cors.ts";
 import { isOpenToPeople } from "./guard/edge-method.ts";
+import type { Guard } from "./guard/guard.ts";
 import type { Exchange } from "./http/exchange.ts";
 import { send, sendError } from "./http/send.ts";
 import type { Upgrade } from "./http/upgrade.ts";
@@ -38,6 +39,7 @@ export interface EdgeOptions {
   /** Checks access tokens. Default: with the keys of the JsonWebKeyService among `services`. */
   readonly tokens?: AccessTokenVerifier | undefined;
   readonly documentation?: Documentation | undefined;
+  readonly guard: Guard;
   readonly log: Logger;
   /** Whether the gateway is about to stop. */
   stopping(): boolean;
@@ -69,7 +71,7 @@ export function createEdge(options: EdgeOptions): Edge {
   const policies = options.policies ?? [...readPolicies(contracts).values()];
   const registry = createMessageRegistry(contracts, options.types);
   const table = createRouteTable(policies, registry);
-  const gate = createGate(options.tokens ?? tokensOf(upstreams));
+  const gate = createGate(options.tokens ?? tokensOf(upstreams), options.guard.limiter);
   const { maxBodyBytes, streams } = config;
   const shared = { gate, upstreams, registry, log, streams, cut: options.cut };
   const people = policies.filter(isOpenToPeople);

@@ -7,6 +7,7 @@ import { createDataPlane, type DataPlane } from "#mesh/service";
 import { createLogger, type Logger } from "#mesh/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createEdge, type Documentation } from "./edge.ts";
+import { createGuard } from "./guard/guard.ts";
 import { answerRequests } from "./http/answer-requests.ts";
 import { createHttpPart } from "./http/serve.ts";
 import type { OpenChannel, Upstream } from "./upstream/call-upstream.ts";
@@ -43,6 +44,7 @@ export function gateway(options: GatewayOptions): Gateway {
   const log = options.log ?? createLogger({ name: "gateway", level: config.logLevel, format: config.logFormat });
   const { identity, part: certificates } = openIdentity("gateway", config.security, log);
   const plane = createDataPlane({ name: "gateway", identity, config, log });
+  const guard = createGuard(config.guard, log);
   const own = ownServices(plane);
   const open = options.open ?? (({ service, address }, forwardUser) => plane.transport(service, address, forwardUser));
   const compile = (services: readonly Upstream[]) =>
@@ -50,6 +52,7 @@ export function gateway(options: GatewayOptions): Gateway {
       config,
       services: [...services, own],
       tokens,
+      guard,
       documentation,
       open,
       log,
@@ -77,11 +80,13 @@ export function gateway(options: GatewayOptions): Gateway {
     async start() {
       await certificates.start();
       await plane.start();
+      await guard.start();
       await http.start();
       log.info({ url: http.url, routes: edge.table.routes.length }, "listening");
     },
     async stop() {
       await http.stop();
+      await guard.stop();
       await plane.stop();
       await certificates.stop();
     },

@@ -71,7 +71,9 @@ async function sagas(folder: string): Promise<string> {
 
 /** Lets drizzle-kit look for changes of a schema that no migration holds. */
 async function migrations(folder: string): Promise<string> {
-  const schemas = globSync("{services/*/*,mesh/*}/schema.ts").filter((schema) => existsSync(snapshotsOf(schema)));
+  const schemas = globSync("{services/*/*,mesh/*,gateway/*}/schema.ts").filter((schema) =>
+    existsSync(snapshotsOf(schema)),
+  );
   for (const schema of schemas) {
     const copy = join(folder, dirname(schema));
     cpSync(join(dirname(schema), "migrations"), copy, { recursive: true });

@@ -34,6 +34,8 @@ export interface Notes {
   upstreamMs?: number;
   /** Whether the client's errors say how calls were made: the token is verified and has the role admin. */
   explained?: boolean;
+  /** Name of the rate limit that has refused the request. */
+  limited?: string;
   /** An error that nobody expected: the client sees only that there was one. */
   fault?: unknown;
 }

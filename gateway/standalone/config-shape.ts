@@ -104,6 +104,14 @@ export const configShape = z.strictObject({
         .union([z.literal("none").transform(() => Number.POSITIVE_INFINITY), duration])
         .prefault("none"),
       reflection: duration.prefault("60s"),
+      trusted_proxies: z
+        .int("must be a whole number")
+        .min(0, "must be 0 or more")
+        .max(16, "must be 16 or less")
+        .default(0),
+      forwarded_header: z
+        .enum(["x-forwarded-for", "forwarded"], 'must be "x-forwarded-for" or "forwarded"')
+        .default("x-forwarded-for"),
     })
     .prefault({}),
   streams: z
@@ -141,4 +149,5 @@ export const configNames: readonly string[] = [
   ...["server_name", "http", "rules", "cors", "origins", "auth", "issuer", "jwks", "audience", "roles_claim", "public"],
   ...["limits", "max_body_bytes", "deadline", "stream_deadline", "reflection", "stop", "delay", "timeout", "metrics"],
   ...["registry", "nats", "streams", "open_after", "heartbeat", "idle_timeout", "docs", "title"],
+  ...["trusted_proxies", "forwarded_header"],
 ];

@@ -40,6 +40,10 @@ test("a short file has the documented defaults", () => {
     rules: [],
     corsOrigins: [],
     auth: undefined,
+    guard: {
+      proxies: { count: 0, header: "x-forwarded-for" },
+      ...{ rateLimitFactor: 1, database: undefined },
+    },
     limits: {
       maxBodyBytes: 4_194_304,
       deadlineMs: 10_000,

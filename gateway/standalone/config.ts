@@ -1,6 +1,7 @@
 import type { HttpRule } from "#gen/google/api/http_pb.ts";
 import { StartError } from "#mesh/process";
 import type { StreamLimits } from "../config.ts";
+import type { GuardConfig } from "../guard/guard-config.ts";
 import type { ServerCertificateFiles } from "../http/server-certificate.ts";
 
 /** How a gateway in front of servers of others is set up. Frozen. */
@@ -14,6 +15,7 @@ export interface StandaloneConfig {
   /** Undefined: nobody has to sign in. */
   readonly auth: AuthConfig | undefined;
   readonly limits: LimitsConfig;
+  readonly guard: GuardConfig;
   readonly streams: StreamLimits;
   /** Of the description of the API at /openapi.json and /docs; undefined: it is not there. */
   readonly docs: { readonly title: string } | undefined;

@@ -3,6 +3,7 @@ import type { AccessTokenVerifier } from "#mesh/identity";
 import { StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { createEdge, type Edge } from "../edge.ts";
+import type { Guard } from "../guard/guard.ts";
 import type { Exchange } from "../http/exchange.ts";
 import type { Upgrade } from "../http/upgrade.ts";
 import type { Upstream } from "../upstream/call-upstream.ts";
@@ -25,6 +26,7 @@ export interface GenerationOptions {
   readonly config: StandaloneConfig;
   readonly channels: Channels;
   readonly tokens: AccessTokenVerifier;
+  readonly guard: Guard;
   readonly log: Logger;
   stopping(): boolean;
   /** Aborts when the gateway cuts off what still runs. */
@@ -62,13 +64,13 @@ interface Compiled {
 }
 
 function compile({ contracts, policies, leases }: Compiled, options: GenerationOptions): Edge {
-  const { config, tokens, log, stopping, cut } = options;
+  const { config, tokens, guard, log, stopping, cut } = options;
   const { corsOrigins, limits, streams, docs } = config;
   const upstreams = contracts.flatMap(({ upstream, services }): Upstream[] =>
     services.map((service) => ({ service, address: upstream.address, server: upstream.name })),
   );
   return createEdge({
-    ...{ policies, tokens, log, stopping, cut, services: upstreams },
+    ...{ policies, tokens, guard, log, stopping, cut, services: upstreams },
     config: { corsOrigins, streams, maxBodyBytes: limits.maxBodyBytes, docs: docs !== undefined },
     documentation: docs && { ...docs, files: () => contracts.flatMap(({ registry }) => [...registry.files]) },
     types: createRegistry(...contracts.map(({ registry }) => registry)),

@@ -41,5 +41,6 @@ function foreignPolicy(method: DescMethod, { signedIn, open, deadlineMs, streamD
     deadlineMs: method.methodKind === "unary" ? deadlineMs : streamDeadlineMs,
     calls: callPolicyOf(method),
     resume: undefined,
+    rateLimits: [],
   };
 }

@@ -75,6 +75,10 @@ function configOf(values: ConfigValues, { folder, files = [] }: ConfigSource): S
       ...{ maxBodyBytes: limits.max_body_bytes, deadlineMs: limits.deadline },
       ...{ streamDeadlineMs: limits.stream_deadline, reflectionMs: limits.reflection },
     },
+    guard: {
+      proxies: { count: limits.trusted_proxies, header: limits.forwarded_header },
+      ...{ rateLimitFactor: 1, database: undefined },
+    },
     streams: {
       ...{ openAfterMs: streams.open_after, heartbeatMs: streams.heartbeat, idleTimeoutMs: streams.idle_timeout },
     },

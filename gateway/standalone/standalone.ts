@@ -1,6 +1,7 @@
 import type { Program } from "#mesh/process";
 import { group, type Part, StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
+import { createGuard } from "../guard/guard.ts";
 import { answerRequests } from "../http/answer-requests.ts";
 import { createHttpPart } from "../http/serve.ts";
 import { createChannels } from "./channels.ts";
@@ -44,8 +45,10 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
   const metrics = gatewayMetrics({ host: listen.host, port: metricsPort });
   const { discovery, part: finding } = openDiscovery(registryUrl, log);
   const channels = createChannels(discovery, metrics.calling);
+  const guard = createGuard(first.guard, log);
   const load = createLoad({
     channels,
+    guard,
     log,
     signal: stopping.signal,
     stopping: () => http.stopping,
@@ -102,6 +105,7 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
     finding,
     watching,
     contracts,
+    guard,
     http,
   ]);
   return {
@@ -123,7 +127,7 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
 
 /** What is made once cannot change while the process lives. */
 function warnOfRestart(first: StandaloneConfig, next: StandaloneConfig, log: Logger): void {
-  const fixed = ["listen", "stop", "metricsPort", "registryUrl"] as const;
+  const fixed = ["listen", "stop", "guard", "metricsPort", "registryUrl"] as const;
   const changed = fixed.filter((part) => JSON.stringify(first[part]) !== JSON.stringify(next[part]));
   if (changed.length > 0) log.warn({ changed }, "a part of the configuration has changed that needs a restart");
 }

@@ -36,6 +36,19 @@ export interface MethodPolicy {
   readonly http: readonly HttpRule[];
   /** Where a reader of its stream goes on after a break. Undefined: the stream begins anew. */
   readonly resume: ResumeContract | undefined;
+  /** How often one client may call it. */
+  readonly rateLimits: readonly RateLimitPolicy[];
+}
+
+/** How often one client may call a method. */
+export interface RateLimitPolicy {
+  /** "user": the signed-in user, else the client's address. */
+  readonly per: "user" | "address";
+  /** Calls in each period. */
+  readonly requests: number;
+  readonly periodMs: number;
+  /** Calls at once after a rest. */
+  readonly burst: number;
 }
 
 /** A place in a stream of responses. Both fields hold the same kind of value. */

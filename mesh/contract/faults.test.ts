@@ -1,4 +1,4 @@
-import { clone, create, getExtension, setExtension } from "@bufbuild/protobuf";
+import { clone, create, getExtension, type MessageInitShape, setExtension } from "@bufbuild/protobuf";
 import {
   type DescriptorProto,
   DurationSchema,
@@ -20,6 +20,8 @@ import {
   FallbackSchema,
   HedgeSchema,
   policy,
+  RateLimitSchema,
+  type RateLimitSubject,
   RetryBudgetSchema,
   RetrySchema,
   StreamSchema,
@@ -77,6 +79,12 @@ const placeOrder = "shop/order/v1/order_service.proto: shop.order.v1.OrderServic
 const participantOf = "shop/order/reactions/v1/order_reactions.proto: shop.order.reactions.v1.OrderReactionService: ";
 
 const getOrder = "shop/order/v1/order_service.proto: shop.order.v1.OrderService.GetOrder: ";
+
+/** Limits how often one client may call GetOrder. */
+function limited(service: FileDescriptorProto, ...limits: MessageInitShape<typeof RateLimitSchema>[]): void {
+  const rateLimits = limits.map((limit) => create(RateLimitSchema, limit));
+  changePolicy(service, "GetOrder", (value) => Object.assign(value, { rateLimits }));
+}
 
 /** Makes GetOrder a stream of orders whose place is told by two fields. */
 function streamed(service: FileDescriptorProto, requestField: string, responseField: string): void {
@@ -450,6 +458,31 @@ const faulty: [title: string, change: (files: Files) => void, fault: string][] =
         value.retry = { ...create(RetrySchema), $unknown: [{ no: 99, wireType: 0, data: new Uint8Array([1]) }] };
       }),
     `${orderService}field 99 of heddle.v1.Retry is unknown to this version of Heddle`,
+  ],
+  [
+    "a rate limit without a number",
+    ({ service }) => limited(service, {}),
+    `${getOrder}rate_limits.requests of 0 is out of range. Mend: choose 1 to 1000000.`,
+  ],
+  [
+    "a rate limit per moment",
+    ({ service }) => limited(service, { requests: 1, period: { nanos: 1_000_000 } }),
+    `${getOrder}rate_limits.period of 1 ms is out of range. Mend: choose 1000 to 86400000 ms.`,
+  ],
+  [
+    "a rate limit that lets nobody through",
+    ({ service }) => limited(service, { requests: 1, burst: 0 }),
+    `${getOrder}rate_limits.burst of 0 is out of range. Mend: choose 1 to 1000000.`,
+  ],
+  [
+    "a rate limit of somebody unknown",
+    ({ service }) => limited(service, { requests: 1, per: 9 as RateLimitSubject }),
+    `${getOrder}there is no rate_limits.per 9. Mend: name a RateLimitSubject.`,
+  ],
+  [
+    "two rate limits of one kind",
+    ({ service }) => limited(service, { requests: 1 }, { requests: 2, period: { seconds: 60n } }),
+    `${getOrder}it has two limits per user and 60000 ms. Mend: keep the stricter one.`,
   ],
   [
     "a place in a stream that is none",

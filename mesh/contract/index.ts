@@ -24,6 +24,7 @@ export type {
   MethodPolicy,
   MoveContract,
   ParticipantContract,
+  RateLimitPolicy,
   ReactionsContract,
   ResultField,
   ResumeContract,

@@ -35,6 +35,14 @@ describe("readContract", () => {
     expect(method?.http.map(({ pattern }) => pattern)).toEqual([{ case: "post", value: "/v1/orders" }]);
   });
 
+  it("reads how often one client may call a method", () => {
+    const { placeOrder, getOrder } = OrderService.method;
+    expect(order().methods.get(placeOrder)?.rateLimits).toEqual([
+      { per: "user", requests: 60, periodMs: 60_000, burst: 60 },
+    ]);
+    expect(order().methods.get(getOrder)?.rateLimits).toEqual([]);
+  });
+
   it("knows how a method is called that says nothing about it, by whether it may be repeated", () => {
     const { placeOrder, getOrder } = OrderService.method;
     expect(order().methods.get(getOrder)?.calls).toMatchObject({

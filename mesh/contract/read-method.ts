@@ -9,6 +9,7 @@ import type { EventIndex } from "./event-index.ts";
 import type { Faults } from "./faults.ts";
 import { readCallPolicy } from "./read-call-policy.ts";
 import { readMoves, readStates } from "./read-moves.ts";
+import { readRateLimits } from "./read-rate-limits.ts";
 import { readResume } from "./read-resume.ts";
 
 /** What the reading of a method needs to know about the rest of the contract. */
@@ -42,7 +43,8 @@ export function readMethodPolicy(method: DescMethod, faults: Faults): MethodPoli
   }
   const calls = readCallPolicy(method, faults);
   const resume = readResume(method, faults);
-  return { method, access, deadlineMs: calls.deadlineMs, calls, http: httpRulesOf(method), resume };
+  const rateLimits = readRateLimits(method, faults);
+  return { method, access, deadlineMs: calls.deadlineMs, calls, http: httpRulesOf(method), resume, rateLimits };
 }
 
 function namesAnyone(access: Access): boolean {

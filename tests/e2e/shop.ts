@@ -43,6 +43,8 @@ export async function startShop(
     HEDDLE_DEMO_DATA: "true",
     LOG_LEVEL: "error",
     ...callSettings(),
+    // One customer orders for many.
+    GATEWAY_RATE_LIMIT_FACTOR: "10",
     ...variables,
   };
   const started = shop(environment);

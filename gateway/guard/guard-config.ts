@@ -1,0 +1,41 @@
+import { readEnvironment, variable } from "#mesh/config";
+import type { Proxies } from "./client-address.ts";
+
+/** How the edge is guarded, beyond what the contracts say. Frozen. */
+export interface GuardConfig {
+  readonly proxies: Proxies;
+  /** Times what the rate limits of the contracts allow; 0 for no limits. */
+  readonly rateLimitFactor: number;
+  /** Where several gateways count together; undefined: each for itself. */
+  readonly database: { readonly postgresUrl: string; readonly name: string; readonly poolSize: number } | undefined;
+}
+
+const shape = {
+  GATEWAY_TRUSTED_PROXIES: variable
+    .wholeNumber(0, { min: 0, max: 16 })
+    .describe("proxies of one's own that every request passes"),
+  GATEWAY_FORWARDED_HEADER: variable
+    .oneOf(["x-forwarded-for", "forwarded"], "x-forwarded-for")
+    .describe("header in which they name the client"),
+  GATEWAY_RATE_LIMIT_FACTOR: variable
+    .text("1")
+    .refine((text) => /^\d{1,6}(\.\d{1,3})?$/.test(text), 'must be a number such as "1", "0.5" or "0" for no limits')
+    .transform(Number)
+    .describe("times what the rate limits of the contracts allow"),
+  GATEWAY_POSTGRES_URL: variable.url().optional().describe("server of the database that several gateways share"),
+};
+
+/** Reads how the edge is guarded. Throws a ConfigurationError that lists every fault. */
+export function readGuardConfig(
+  common: { readonly databasePrefix: string; readonly poolSize: number },
+  env?: NodeJS.ProcessEnv,
+): GuardConfig {
+  const read = readEnvironment(shape, env);
+  const { GATEWAY_POSTGRES_URL: postgresUrl } = read;
+  const { databasePrefix, poolSize } = common;
+  return Object.freeze({
+    proxies: { count: read.GATEWAY_TRUSTED_PROXIES, header: read.GATEWAY_FORWARDED_HEADER },
+    rateLimitFactor: read.GATEWAY_RATE_LIMIT_FACTOR,
+    database: postgresUrl ? { postgresUrl, name: `${databasePrefix}gateway`, poolSize } : undefined,
+  });
+}

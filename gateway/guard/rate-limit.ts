@@ -1,0 +1,106 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { QuotaFailureSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
+import type { MethodPolicy, RateLimitPolicy } from "#mesh/contract";
+import type { User } from "#mesh/identity";
+import type { Exchange } from "../http/exchange.ts";
+import type { Allowance, Verdict } from "./allowance.ts";
+import { addressPrefix, type ClientAddress } from "./client-address.ts";
+import type { RateLimitStore } from "./rate-limit-store.ts";
+
+/** What a limiter works with. */
+export interface RateLimiterOptions {
+  readonly store: RateLimitStore;
+  readonly clientAddress: ClientAddress;
+  /** Times what the contracts allow; 0 for no limits at all. */
+  readonly factor: number;
+}
+
+/**
+ * Holds clients to the rate limits of the contracts. Both throw ResourceExhausted with RetryInfo for a call too many,
+ * and tell the client where it stands in RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11).
+ */
+export interface RateLimiter {
+  /** Takes a call of the limits by address: before the token is looked at, so that guessing is limited as well. */
+  byAddress(exchange: Exchange, policy: MethodPolicy): Promise<void>;
+  /** Takes a call of the limits by user. */
+  byUser(exchange: Exchange, policy: MethodPolicy, user: User | undefined): Promise<void>;
+}
+
+/** A limit of one method, ready to be taken from. */
+interface Limit {
+  readonly per: RateLimitPolicy["per"];
+  /** Name of the quota policy, such as "user-60". */
+  readonly name: string;
+  /** Quota policy item. */
+  readonly item: string;
+  readonly key: string;
+  readonly rule: string;
+  readonly allowance: Allowance;
+}
+
+/** Creates the limiter. */
+export function createRateLimiter({ store, clientAddress, factor }: RateLimiterOptions): RateLimiter {
+  const compiled = new WeakMap<MethodPolicy, readonly Limit[]>();
+
+  function limitsOf(policy: MethodPolicy): readonly Limit[] {
+    const known = compiled.get(policy) ?? policy.rateLimits.map((limit) => compileLimit(limit, policy, factor));
+    compiled.set(policy, known);
+    return known;
+  }
+
+  async function take(exchange: Exchange, limits: readonly Limit[], who: () => string): Promise<void> {
+    for (const limit of limits) {
+      const verdict = await store.take(`${limit.key} ${who()}`, limit.allowance);
+      exchange.response.appendHeader("RateLimit-Policy", limit.item);
+      exchange.response.appendHeader("RateLimit", `"${limit.name}";r=${verdict.remaining};t=${seconds(verdict)}`);
+      if (verdict.allowed) continue;
+      exchange.notes.limited = limit.name;
+      throw tooMany(limit, verdict);
+    }
+  }
+
+  const ofSubject = (policy: MethodPolicy, subject: Limit["per"]) =>
+    factor === 0 ? [] : limitsOf(policy).filter(({ per }) => per === subject);
+  const addressOf = ({ request }: Exchange) => addressPrefix(clientAddress(request));
+  return {
+    byAddress: (exchange, policy) => take(exchange, ofSubject(policy, "address"), () => addressOf(exchange)),
+    byUser: (exchange, policy, user) =>
+      take(exchange, ofSubject(policy, "user"), () => (user ? `user ${user.id}` : addressOf(exchange))),
+  };
+}
+
+function compileLimit(limit: RateLimitPolicy, { method }: MethodPolicy, factor: number): Limit {
+  const { per, periodMs } = limit;
+  const requests = Math.max(1, Math.round(limit.requests * factor));
+  const burst = Math.max(1, Math.round(limit.burst * factor));
+  const window = Math.ceil(periodMs / 1_000);
+  const name = `${per}-${window}`;
+  return {
+    per,
+    name,
+    item: `"${name}";q=${requests};w=${window}`,
+    key: `${method.parent.typeName}/${method.name} ${per} ${periodMs}`,
+    rule: `${method.name} takes ${requests} calls in ${window} s from one ${per === "user" ? "user" : "address"}`,
+    allowance: { intervalMs: periodMs / requests, burst },
+  };
+}
+
+function tooMany({ rule, name }: Limit, verdict: Verdict): ConnectError {
+  const error = new ConnectError(`${rule}: try again in ${seconds(verdict)} s`, Code.ResourceExhausted);
+  const delay = durationFromMs(Math.ceil(verdict.nextMs));
+  error.details.push(
+    { desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay: delay }) },
+    {
+      desc: QuotaFailureSchema,
+      value: create(QuotaFailureSchema, { violations: [{ subject: name, description: rule }] }),
+    },
+  );
+  return error;
+}
+
+/** Until one more call is possible, in whole seconds: the draft's effective window, and Retry-After. */
+function seconds({ nextMs }: Verdict): number {
+  return Math.ceil(nextMs / 1_000);
+}
