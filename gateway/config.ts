@@ -25,6 +25,8 @@ export interface StreamLimits {
 export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   /** Port to listen on; 0 takes a free one. */
   readonly port: number;
+  /** Processes behind the port, where the gateway is a process of its own. */
+  readonly workers: number;
   /** Certificate and key of the port; without them it speaks in plaintext. */
   readonly tls?: ServerCertificateFiles | undefined;
   /** Origins whose pages may call, "*" for all. */
@@ -60,6 +62,7 @@ const origin = /^(?:\*|https?:\/\/[^\s/,]+)$/;
 
 const shape = {
   GATEWAY_PORT: variable.port(8080).describe("port of the gateway"),
+  GATEWAY_WORKERS: variable.wholeNumber(1, { min: 1, max: 256 }).describe("processes behind the gateway's port"),
   GATEWAY_NATS_PASSWORD: variable.text("").describe("password of the gateway at the broker"),
   GATEWAY_TLS_CERT: variable.text("").describe("file with the port's certificate and its chain, in PEM"),
   GATEWAY_TLS_KEY: variable.text("").describe("file with the certificate's key, in PEM"),
@@ -93,6 +96,7 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
     ...{ host, security, logLevel, logFormat, channel, localCalls, trafficFaults, registryUrl, streamReplicas, self },
     ...{ addressOf, serverOf, metricsPort },
     port: read.GATEWAY_PORT,
+    workers: read.GATEWAY_WORKERS,
     tls: tlsOf(read.GATEWAY_TLS_CERT, read.GATEWAY_TLS_KEY),
     corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,

@@ -125,6 +125,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
   return {
     host: "127.0.0.1",
     port: 0,
+    workers: 1,
     security: { kind: "plaintext", secret },
     logLevel: "info",
     logFormat: "json",

@@ -56,6 +56,25 @@ test("the gateway runs alone, and checks real tokens with the keys of the identi
   expect(await gateway.exit).toBe(0);
 });
 
+test("several workers share the port, and end together", async () => {
+  const port = await freePort();
+  const gateway = startGateway({
+    GATEWAY_PORT: String(port),
+    GATEWAY_WORKERS: "2",
+    HEDDLE_TLS: "off",
+    LOG_LEVEL: "info",
+  });
+  let said = "";
+  gateway.child.stdout.on("data", (data) => {
+    said += data;
+  });
+  await expect.poll(() => said, { timeout: 20_000 }).toContain("all workers have started");
+  expect((await call(`http://127.0.0.1:${port}`, "GET /healthz")).status).toBe(200);
+  for (const worker of [1, 2]) expect(said).toMatch(new RegExp(`"worker":${worker},.*"msg":"listening"`));
+  gateway.child.kill("SIGTERM");
+  expect(await gateway.exit).toBe(0);
+});
+
 test("a wrong environment stops the start with what is wrong, and no stack trace", async () => {
   const { child, exit } = startGateway({ GATEWAY_PORT: "80x", SHOP_ORDER_ADDRESS: "" });
   let said = "";
@@ -90,8 +109,9 @@ test("the configuration has its documented defaults", () => {
 function startGateway(env: Record<string, string>) {
   const child = spawn(process.execPath, [main], {
     env: { HEDDLE_MESH_SECRET: secret, LOG_LEVEL: "warn", ...env },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
+  child.stdout.resume();
   return { child, exit: once(child, "exit").then(([code]) => code) };
 }
 

@@ -1,9 +1,10 @@
 import { run } from "#mesh/process";
 import { readGatewayConfig } from "./config.ts";
 import { gateway } from "./gateway.ts";
+import { inProcesses } from "./processes.ts";
 import { documentation, edgeServices } from "./services.ts";
 
 await run(() => {
   const config = readGatewayConfig();
-  return gateway({ config, services: edgeServices(config), documentation });
+  return inProcesses(config, () => gateway({ config, services: edgeServices(config), documentation }));
 });

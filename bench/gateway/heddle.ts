@@ -8,6 +8,7 @@ const edge = gateway({
   config: {
     host: "127.0.0.1",
     port: 0,
+    workers: 1,
     security: { kind: "plaintext", secret: "a secret that only the benchmark knows" },
     logLevel: "info",
     logFormat: "json",

@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { createServer, type Server } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
@@ -45,6 +46,8 @@ const headersTimeoutMs = 20_000;
 const stalledTimeoutMs = 60_000;
 /** How long streams that are cut off have to say so. */
 const farewellMs = 500;
+/** Where the system has it, each of several workers listens by itself. Elsewhere their keeper deals connections out. */
+const sharesPort = cluster.isWorker && !["darwin", "win32"].includes(process.platform);
 /** Between two requests of a connection. */
 const keepAliveTimeoutMs = 65_000;
 
@@ -76,7 +79,7 @@ export function createHttpPart(options: ServeOptions): HttpPart {
       Object.assign(state, { stopping: false, closing: false, cut: new AbortController() });
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       server.once("error", (error) => reject(startFault(error, options)));
-      server.listen(port, host, resolve);
+      server.listen({ port, host, reusePort: sharesPort }, resolve);
       await promise;
       if (tls && "setSecureContext" in server) endFollowing = followCertificate(server, tls, options);
     },

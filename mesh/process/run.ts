@@ -1,11 +1,15 @@
+import cluster from "node:cluster";
 import type { Logger } from "pino";
 import type { Part } from "./part.ts";
 import { StartError } from "./start-error.ts";
+import { STARTED } from "./workers.ts";
 
 /** A part that is a process of its own. */
 export interface Program extends Part {
   /** Receives what happens to the process. */
   readonly log: Logger;
+  /** Called at SIGHUP. Left out, that ends the process like the other signals. */
+  hangup?(): void;
 }
 
 /** How `run` behaves. */
@@ -18,8 +22,8 @@ export interface RunOptions {
 const sameKeypressMs = 1_000;
 
 /**
- * Runs a part as the program of this process: puts it together, starts it, waits for SIGTERM or SIGINT (or for the
- * death of a parent that holds an IPC channel to us), and stops it. A second signal ends the process at once.
+ * Runs a part as the program of this process: puts it together, starts it, waits for SIGTERM, SIGINT or SIGHUP (or for
+ * the death of a parent that holds an IPC channel to us), and stops it. A second signal ends the process at once.
  * A fault of starting is printed to stderr, an expected one (StartError) as its message only; the exit code is then 1.
  * Throws what `make` throws when it is no StartError.
  */
@@ -28,7 +32,7 @@ export async function run(make: () => Program, { stopTimeoutMs = 15_000 }: RunOp
   if (!program) return;
   const { log } = program;
   const ending = Promise.withResolvers<Ending>();
-  const release = listen(ending.resolve, log);
+  const release = listen(ending.resolve, program);
   const first = await Promise.race([startOf(program, log), ending.promise]);
   const { fault } = first ?? (await ending.promise);
   if (fault) report(fault.error, log);
@@ -59,6 +63,7 @@ async function startOf(part: Part, log: Logger): Promise<Ending | undefined> {
   try {
     await part.start();
     log.info({ part: part.name }, "started");
+    if (cluster.isWorker) process.send?.(STARTED);
     return undefined;
   } catch (error) {
     return { fault: { error } };
@@ -68,9 +73,11 @@ async function startOf(part: Part, log: Logger): Promise<Ending | undefined> {
 const signals = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
 /** Calls `end` at the first signal or fault; ends the process at the second signal. Returns what stops listening. */
-function listen(end: (ending: Ending) => void, log: Logger): () => void {
+function listen(end: (ending: Ending) => void, program: Program): () => void {
+  const { log } = program;
   let firstSignal: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
+    if (signal === "SIGHUP" && program.hangup) return program.hangup();
     firstSignal ??= performance.now();
     log.info({ signal }, "stopping");
     end({});
@@ -84,8 +91,10 @@ function listen(end: (ending: Ending) => void, log: Logger): () => void {
   for (const signal of signals) process.on(signal, onSignal);
   process.on("uncaughtException", onFault);
   process.on("disconnect", onOrphaned);
-  process.channel?.unref();
+  // Over it a worker may have to hear that it listens: to wait for that is work.
+  if (!cluster.isWorker) process.channel?.unref();
   return () => {
+    process.channel?.unref();
     for (const signal of signals) process.off(signal, onSignal);
     process.off("uncaughtException", onFault);
     process.off("disconnect", onOrphaned);

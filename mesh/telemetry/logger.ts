@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { createRequire } from "node:module";
 import { type DestinationStream, destination, type LoggerOptions as PinoOptions, pino } from "pino";
 
@@ -16,14 +17,17 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Creates the log of a process: one line of JSON for each entry, with an ISO time and the level by name. */
+/**
+ * Creates the log of a process: one line of JSON for each entry, with an ISO time and the level by name. One of several
+ * workers writes its number, too.
+ */
 export function createLogger(options: LoggerOptions): Logger {
   const settings: PinoOptions = {
     name: options.name,
     level: options.level ?? "info",
     timestamp: isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    base: {},
+    base: cluster.worker ? { worker: cluster.worker.id } : {},
   };
   const to = options.destination ?? stdout();
   if (options.format !== "pretty") return pino(settings, to);

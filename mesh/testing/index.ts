@@ -1,4 +1,5 @@
 export { freePort } from "#mesh/local";
+export { CERTIFICATES } from "../channel/certificates.fixture.ts";
 export { callSettings, channelUnderTest } from "./call-settings.ts";
 export { type EventuallyOptions, eventually } from "./eventually.ts";
 export { silentLogger } from "./silent-logger.ts";
