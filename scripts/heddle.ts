@@ -1,8 +1,10 @@
-// `npm run heddle -- …`: looks into a running shop for whoever is on call. See docs/operations.md.
+// `npm run heddle -- …`: looks into a running shop for whoever is on call (docs/operations.md), and serves any gRPC
+// server as REST (docs/gateway.md).
 import { ConnectError } from "@connectrpc/connect";
 import { Command, InvalidArgumentError } from "commander";
 import { StartError } from "#mesh/process";
 import { TrafficRulesError } from "#mesh/traffic";
+import { gatewayCommand } from "../gateway/standalone/command.ts";
 import { listBacklogs } from "./heddle/backlog.ts";
 import { explainCalls, listTargets, resetBreakers } from "./heddle/calls.ts";
 import { CommandFault } from "./heddle/command-fault.ts";
@@ -16,7 +18,9 @@ import { clearTraffic, setTraffic, showTraffic, splitTraffic } from "./heddle/tr
 import { natsPermissions } from "./nats-login.ts";
 import { postgresRoles } from "./postgres-roles.ts";
 
-const program = new Command("heddle").description("Looks into a running shop for whoever is on call.");
+const program = new Command("heddle").description(
+  "Looks into a running shop for whoever is on call, and serves any gRPC server as REST.",
+);
 
 /** Runs a command on the signed-in mesh. */
 async function onMesh(work: (mesh: Mesh) => Promise<void>): Promise<void> {
@@ -181,6 +185,9 @@ traffic
   .command("clear <target>")
   .description("take all rules away")
   .action((target) => onMesh((mesh) => clearTraffic(mesh, target)));
+
+// npm runs scripts in the folder of the package, and says from where it was called.
+program.addCommand(gatewayCommand(process.env.INIT_CWD ?? process.cwd()));
 
 try {
   await program.parseAsync();

@@ -114,6 +114,7 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
       return http.url;
     },
     reload: (why) => reloads.request(why),
+    hangup: () => void reloads.request("SIGHUP"),
     async start() {
       await parts.start();
       log.info({ url: http.url, pid: process.pid }, "listening");

@@ -1,0 +1,3 @@
+import { gatewayCommand } from "./command.ts";
+
+await gatewayCommand(process.cwd()).parseAsync();
