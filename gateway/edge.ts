@@ -71,7 +71,7 @@ export function createEdge(options: EdgeOptions): Edge {
   const policies = options.policies ?? [...readPolicies(contracts).values()];
   const registry = createMessageRegistry(contracts, options.types);
   const table = createRouteTable(policies, registry);
-  const gate = createGate(options.tokens ?? tokensOf(upstreams), options.guard.limiter);
+  const gate = createGate(options.tokens ?? tokensOf(upstreams), options.guard);
   const { maxBodyBytes, streams } = config;
   const shared = { gate, upstreams, registry, log, streams, cut: options.cut };
   const people = policies.filter(isOpenToPeople);

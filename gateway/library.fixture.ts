@@ -139,7 +139,12 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
     docs: true,
-    guard: { proxies: { count: 0, header: "x-forwarded-for" }, rateLimitFactor: 1, database: undefined },
+    guard: {
+      proxies: { count: 0, header: "x-forwarded-for" },
+      rateLimitFactor: 1,
+      keptAnswersMs: 86_400_000,
+      database: undefined,
+    },
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,
     streams: { openAfterMs: 1_000, heartbeatMs: 15_000, idleTimeoutMs: 300_000 },

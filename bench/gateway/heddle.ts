@@ -20,7 +20,12 @@ const edge = gateway({
     registryUrl: "nats://127.0.0.1:1",
     self: { address: "", version: "", zone: "", weight: 1 },
     corsOrigins: [],
-    guard: { proxies: { count: 0, header: "x-forwarded-for" }, rateLimitFactor: 1, database: undefined },
+    guard: {
+      proxies: { count: 0, header: "x-forwarded-for" },
+      rateLimitFactor: 1,
+      keptAnswersMs: 86_400_000,
+      database: undefined,
+    },
     maxBodyBytes: 4 * 1024 * 1024,
     docs: true,
     drainDelayMs: 0,

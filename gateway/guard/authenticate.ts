@@ -2,6 +2,7 @@ import type { MethodPolicy } from "#mesh/contract";
 import type { AccessTokenVerifier } from "#mesh/identity";
 import type { Exchange } from "../http/exchange.ts";
 import { checkAccess } from "./edge-method.ts";
+import type { Idempotency } from "./idempotency.ts";
 import type { RateLimiter } from "./rate-limit.ts";
 
 /**
@@ -11,8 +12,14 @@ import type { RateLimiter } from "./rate-limit.ts";
  */
 export type Gate = (exchange: Exchange, policy: MethodPolicy) => Promise<void>;
 
+/** What the gate asks besides tokens. */
+export interface GateGuards {
+  readonly limiter: RateLimiter;
+  readonly idempotency: Idempotency;
+}
+
 /** Creates the gate. The services that are called check token and policy again. */
-export function createGate(tokens: AccessTokenVerifier, limiter: RateLimiter): Gate {
+export function createGate(tokens: AccessTokenVerifier, { limiter, idempotency }: GateGuards): Gate {
   return async (exchange, policy) => {
     const { authorization } = exchange.request.headers;
     const limited = policy.rateLimits.length > 0;
@@ -21,5 +28,6 @@ export function createGate(tokens: AccessTokenVerifier, limiter: RateLimiter): G
     exchange.notes.explained = user?.roles.includes("admin") ?? false;
     if (limited) await limiter.byUser(exchange, policy, user);
     checkAccess(policy.access, policy.method, user);
+    if (exchange.request.headers["idempotency-key"] !== undefined) idempotency.admit(exchange, policy, user);
   };
 }

@@ -75,7 +75,7 @@ export function unaryMethod(name: string): DescMethodUnary {
 export type DeskHandler = (request: JsonObject, context: RpcContext) => Promise<JsonObject>;
 
 /** Starts the desk. `handler` answers all its methods; by default with what they were asked. */
-export async function startDesk(handler: DeskHandler = async (request) => request) {
+export async function startDesk(handler: DeskHandler = async (request) => request, port = 0) {
   const one = ({ input, output }: DescMethod) => {
     return async (request: Message, context: RpcContext) =>
       fromJson(output, await handler(objectOf(toJson(input, request)), context));
@@ -84,7 +84,7 @@ export async function startDesk(handler: DeskHandler = async (request) => reques
   if (!readNote || !writeNote || !enter || !ring || !listen) throw new Error("the contract has changed");
   const server = createRpcServer({
     host: "127.0.0.1",
-    port: 0,
+    port,
     contract: readContract({ services: [Desk] }),
     services: [
       {

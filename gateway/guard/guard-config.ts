@@ -6,6 +6,8 @@ export interface GuardConfig {
   readonly proxies: Proxies;
   /** Times what the rate limits of the contracts allow; 0 for no limits. */
   readonly rateLimitFactor: number;
+  /** How long the answer to a request with an Idempotency-Key is kept, in milliseconds. */
+  readonly keptAnswersMs: number;
   /** Where several gateways count together; undefined: each for itself. */
   readonly database: { readonly postgresUrl: string; readonly name: string; readonly poolSize: number } | undefined;
 }
@@ -22,6 +24,9 @@ const shape = {
     .refine((text) => /^\d{1,6}(\.\d{1,3})?$/.test(text), 'must be a number such as "1", "0.5" or "0" for no limits')
     .transform(Number)
     .describe("times what the rate limits of the contracts allow"),
+  GATEWAY_IDEMPOTENCY_LIFETIME: variable
+    .durationMs(86_400_000)
+    .describe("how long the answer to a request with an Idempotency-Key is kept"),
   GATEWAY_POSTGRES_URL: variable.url().optional().describe("server of the database that several gateways share"),
 };
 
@@ -35,6 +40,7 @@ export function readGuardConfig(
   const { databasePrefix, poolSize } = common;
   return Object.freeze({
     proxies: { count: read.GATEWAY_TRUSTED_PROXIES, header: read.GATEWAY_FORWARDED_HEADER },
+    keptAnswersMs: read.GATEWAY_IDEMPOTENCY_LIFETIME,
     rateLimitFactor: read.GATEWAY_RATE_LIMIT_FACTOR,
     database: postgresUrl ? { postgresUrl, name: `${databasePrefix}gateway`, poolSize } : undefined,
   });

@@ -1,4 +1,4 @@
-import { customType, doublePrecision, index, integer, jsonb, pgTable, timestamp } from "drizzle-orm/pg-core";
+import { customType, doublePrecision, index, pgTable, timestamp } from "drizzle-orm/pg-core";
 
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => "bytea" });
 const instant = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
@@ -25,10 +25,8 @@ export const idempotencyKey = pgTable(
     /** Until when the first request may still be under way. */
     leaseUntil: instant("lease_until").notNull(),
     expiresAt: instant("expires_at").notNull(),
-    /** HTTP status of the first answer; null while there is none. */
-    status: integer("status"),
-    headers: jsonb("headers").$type<Readonly<Record<string, string>>>(),
-    body: bytes("body"),
+    /** The first answer, sealed; null while there is none. */
+    answer: bytes("answer"),
   },
   (table) => [index("idempotency_key_expiry").on(table.expiresAt)],
 );

@@ -1,6 +1,7 @@
 import { create, type DescMessage, fromBinary, type JsonValue, type Registry, toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
+import { isUnseen } from "#mesh/rpc";
 import { hasNamedFields } from "../rest/well-known-text.ts";
 import { EdgeError } from "./edge-error.ts";
 import type { Exchange } from "./exchange.ts";
@@ -110,5 +111,6 @@ export function toConnectError(thrown: unknown, { notes, requestId }: Exchange):
   if (!expected) notes.fault = thrown;
   const error = expected ? thrown : new ConnectError(`internal error (request ${requestId})`, Code.Internal);
   notes.code = error.code;
+  notes.unseen = isUnseen(error);
   return error;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { MethodPolicy } from "#mesh/contract";
 import { childTrace, newTrace, parseTraceparent, type TraceContext } from "#mesh/telemetry";
-import type { HttpRequest, HttpResponse } from "./message.ts";
+import type { Answer, HttpRequest, HttpResponse } from "./message.ts";
 
 /** One HTTP request and its answer, with what the gateway knows about it. */
 export interface Exchange {
@@ -22,6 +22,12 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** What the access log says besides. */
   readonly notes: Notes;
+  /** The call goes on when the client goes away: `signal` does not abort. */
+  outlivesClient: boolean;
+  /** To be asked with the body before a unary call; true: the request is answered already. */
+  beforeCall: ((body: Uint8Array | undefined) => Promise<boolean>) | undefined;
+  /** Waited for before an answer is sent. */
+  beforeAnswer: ((answer: Answer) => Promise<void>) | undefined;
 }
 
 /** Filled in along the way. */
@@ -34,6 +40,10 @@ export interface Notes {
   upstreamMs?: number;
   /** Whether the client's errors say how calls were made: the token is verified and has the role admin. */
   explained?: boolean;
+  /** The service has certainly not seen the call. */
+  unseen?: boolean;
+  /** The answer is an earlier one, by its Idempotency-Key. */
+  replayed?: boolean;
   /** Name of the rate limit that has refused the request. */
   limited?: string;
   /** An error that nobody expected: the client sees only that there was one. */
@@ -51,10 +61,11 @@ export function beginExchange(request: HttpRequest, response: HttpResponse): Exc
   const parent = parseTraceparent(headerOf(request, "traceparent"));
   const controller = new AbortController();
   response.on("close", () => {
-    if (!response.writableFinished) controller.abort(new ConnectError("the client went away", Code.Canceled));
+    if (!response.writableFinished && !exchange.outlivesClient)
+      controller.abort(new ConnectError("the client went away", Code.Canceled));
   });
   response.setHeader("X-Request-Id", requestId);
-  return {
+  const exchange: Exchange = {
     request,
     response,
     method: request.method ?? "GET",
@@ -65,7 +76,11 @@ export function beginExchange(request: HttpRequest, response: HttpResponse): Exc
     startedMs,
     signal: controller.signal,
     notes: {},
+    outlivesClient: false,
+    beforeCall: undefined,
+    beforeAnswer: undefined,
   };
+  return exchange;
 }
 
 /** Returns a header's value, the first of several. */

@@ -5,6 +5,14 @@ import type { Http2ServerRequest } from "node:http2";
 /** A request of HTTP/1.1 or HTTP/2. */
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 
+/** An answer as it is sent, but for what compresses it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  /** Undefined for none. */
+  readonly body: string | Uint8Array | undefined;
+}
+
 /**
  * An answer of HTTP/1.1 or HTTP/2: what ServerResponse and Http2ServerResponse have in common. Written out, since the
  * overloads of the two make their union uncallable.

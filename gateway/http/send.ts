@@ -4,12 +4,19 @@ import type { Exchange } from "./exchange.ts";
 
 /** Sends a complete answer. `body` is JSON unless the headers name a Content-Type; undefined sends none. */
 export function send(
-  { response }: Exchange,
+  exchange: Exchange,
   status: number,
   headers: Readonly<Record<string, string | number>>,
   body?: string | Uint8Array,
 ): void {
+  const { response } = exchange;
   if (response.headersSent) return;
+  const { beforeAnswer } = exchange;
+  if (beforeAnswer) {
+    exchange.beforeAnswer = undefined;
+    void beforeAnswer({ status, headers, body }).then(() => send(exchange, status, headers, body));
+    return;
+  }
   if (body === undefined) {
     response.writeHead(status, headers).end();
     return;

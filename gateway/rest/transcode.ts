@@ -52,6 +52,7 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
     const timeoutMs = timeLeft();
     if (isServerStreaming(method)) return transcodeResponses(exchange, { method, message }, { ...how, timeoutMs });
     if (!isUnary(method)) throw new TypeError(`${route.template.text} serves streams in both directions`);
+    if (await exchange.beforeCall?.(body)) return;
     const response = await callUnary(exchange, how.transport, { method, message, timeoutMs });
     answerUnary(exchange, route, response.message);
   };

@@ -42,7 +42,7 @@ test("a short file has the documented defaults", () => {
     auth: undefined,
     guard: {
       proxies: { count: 0, header: "x-forwarded-for" },
-      ...{ rateLimitFactor: 1, database: undefined },
+      ...{ rateLimitFactor: 1, keptAnswersMs: 86_400_000, database: undefined },
     },
     limits: {
       maxBodyBytes: 4_194_304,

@@ -77,7 +77,7 @@ function configOf(values: ConfigValues, { folder, files = [] }: ConfigSource): S
     },
     guard: {
       proxies: { count: limits.trusted_proxies, header: limits.forwarded_header },
-      ...{ rateLimitFactor: 1, database: undefined },
+      ...{ rateLimitFactor: 1, keptAnswersMs: 86_400_000, database: undefined },
     },
     streams: {
       ...{ openAfterMs: streams.open_after, heartbeatMs: streams.heartbeat, idleTimeoutMs: streams.idle_timeout },

@@ -18,3 +18,4 @@ export {
 export type { ChannelKind, EndpointSettings } from "./open-endpoint.ts";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.ts";
 export type { ClosableTransport } from "./transport.ts";
+export { isUnseen } from "./unseen.ts";

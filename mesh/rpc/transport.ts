@@ -17,6 +17,7 @@ import type { CallRecord } from "./call-record.ts";
 import { explanationDetail, readError } from "./error-details.ts";
 import { abortError, type CallerSide, type OutgoingCall, onAbort, prepareCall } from "./outgoing-call.ts";
 import { pathOf } from "./served-method.ts";
+import { noteProgress } from "./unseen.ts";
 
 /** How a transport's calls are made. */
 export interface TransportOptions extends CallerSide {
@@ -86,7 +87,8 @@ class OpenCall {
   }
 
   /** To be called once with the status; returns the error that it means, undefined for success. */
-  ended({ code, message, trailer }: CallStatus): ConnectError | undefined {
+  ended(status: CallStatus): ConnectError | undefined {
+    const { code, message, trailer } = status;
     this.#release();
     const { method, trace, requestId, explained } = this.#prepared;
     const { onCallEnd, address } = this.#options;
@@ -96,6 +98,7 @@ class OpenCall {
     const headers = this.header ? decodeMetadata(this.header) : new Headers();
     for (const [name, value] of decodeMetadata(trailer)) headers.append(name, value);
     const error = readError({ code, message, trailer }, headers);
+    noteProgress(error, status, this.explanation);
     if (explained && this.explanation) error.details.push(explanationDetail(this.explanation));
     return error;
   }

@@ -3,9 +3,7 @@ CREATE TABLE "idempotency_key" (
 	"fingerprint" "bytea" NOT NULL,
 	"lease_until" timestamp (3) with time zone NOT NULL,
 	"expires_at" timestamp (3) with time zone NOT NULL,
-	"status" integer,
-	"headers" jsonb,
-	"body" "bytea"
+	"answer" "bytea"
 );
 --> statement-breakpoint
 CREATE UNLOGGED TABLE "rate_limit" (
