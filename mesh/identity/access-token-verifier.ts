@@ -32,8 +32,9 @@ const BEARER = /^bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i;
 type KeyFinder = ReturnType<typeof createLocalJWKSet>;
 
 /**
- * Creates a verifier of signed JWTs (RFC 7519), by default with EdDSA (RFC 8037). A token that was verified once is remembered until it
- * expires; a key id that is not known makes the keys be fetched again.
+ * Creates a verifier of signed JWTs (RFC 7519), by default with EdDSA (RFC 8037). The clocks of issuer and verifier may
+ * differ by 5 s. A token that was verified once is remembered until it expires, even when its key is withdrawn before; a
+ * key id that is not known makes the keys be fetched again.
  */
 export function accessTokenVerifier(keys: KeySource, options: AccessTokenOptions = {}): AccessTokenVerifier {
   const rules = {
@@ -70,7 +71,8 @@ export function accessTokenVerifier(keys: KeySource, options: AccessTokenOptions
     if (!token) throw unauthenticated('the header "authorization" must be "Bearer" and an access token');
     const payload = await payloadOf(token).catch(throwUnauthenticated);
     const user = userOf(payload, rolesPath);
-    remembered.set(authorization, user, (payload.exp ?? 0) * 1000);
+    // In one spelling only: a token must not take the place of others by coming in many.
+    if (authorization === `Bearer ${token}`) remembered.set(authorization, user, (payload.exp ?? 0) * 1000);
     return user;
   }
 

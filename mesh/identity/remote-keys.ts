@@ -1,5 +1,5 @@
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
-import type { JSONWebKeySet } from "jose";
+import { createLocalJWKSet, type JSONWebKeySet } from "jose";
 import type { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
 import { runOutsideScope } from "#mesh/scope";
 
@@ -31,8 +31,9 @@ export function remoteKeys(client: Client<typeof JsonWebKeyService>, options: Re
 }
 
 /**
- * Keeps what `fetch` brings. Concurrent askers share one fetch. While the issuer is away the known keys stay in use;
- * with none known, `keys` throws Unavailable.
+ * Keeps what `fetch` brings. Concurrent askers share one fetch. Known keys that have aged are fetched again beside the
+ * calls that use them, at twice that age before; while the issuer is away, or sends what is no key set, they stay in use. With none known, `keys`
+ * throws Unavailable.
  */
 export function keptKeys(
   fetch: (timeoutMs: number) => Promise<JSONWebKeySet>,
@@ -42,15 +43,21 @@ export function keptKeys(
   let known: JSONWebKeySet | undefined;
   let fetchedAtMs = 0;
   let triedAtMs = 0;
+  let failed = false;
   let fetching: Promise<JSONWebKeySet> | undefined;
 
   async function fetchKeys(): Promise<JSONWebKeySet> {
     triedAtMs = Date.now();
     try {
-      known = await runOutsideScope(() => fetch(timeoutMs));
+      const fetched = await runOutsideScope(() => fetch(timeoutMs));
+      // Throws for what is no key set.
+      createLocalJWKSet(fetched);
+      known = fetched;
       fetchedAtMs = Date.now();
+      failed = false;
       return known;
     } catch (cause) {
+      failed = true;
       if (known) return known;
       throw new ConnectError(
         "the keys of access tokens cannot be fetched",
@@ -67,10 +74,13 @@ export function keptKeys(
   return {
     keys({ fresh } = { fresh: false }) {
       const now = Date.now();
-      const wanted = fresh || now - fetchedAtMs > maxAgeMs;
-      if (known && !(wanted && now - triedAtMs >= coolDownMs)) return Promise.resolve(known);
-      fetching ??= fetchKeys();
-      return fetching;
+      const ageMs = now - fetchedAtMs;
+      const wanted = fresh || ageMs > maxAgeMs;
+      if (wanted && (!known || now - triedAtMs >= coolDownMs)) fetching ??= fetchKeys();
+      // Old keys serve while newer ones are on their way, unless nobody has asked for so long that they may be withdrawn.
+      const serves = !fresh && (failed || ageMs <= 2 * maxAgeMs);
+      if (known && (serves || !fetching)) return Promise.resolve(known);
+      return fetching ?? fetchKeys();
     },
   };
 }
