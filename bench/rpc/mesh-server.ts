@@ -29,6 +29,10 @@ export async function startMeshServer(settings: MeshServerSettings): Promise<Rpc
         getOrder: slowMs > 0 ? oneAtATime(slowMs) : async () => response,
         placeOrder: unused,
         listOrders: unused,
+        // biome-ignore lint/correctness/useYield: it is not called
+        async *watchOrder() {
+          await unused();
+        },
         cancelOrder: unused,
       }),
     ],

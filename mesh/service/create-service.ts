@@ -43,6 +43,8 @@ export interface ServiceParts {
   readonly outbox: Outbox;
   readonly participants: Participants;
   readonly log: Logger;
+  /** Aborts when the service begins to stop: calls that would go on for long must end now. */
+  readonly stopping: AbortSignal;
   /** A typed client of a neighbour, at the address that the configuration names. */
   client<S extends DescService>(service: S): Client<S>;
 }
@@ -91,10 +93,11 @@ export function createService<Reactions extends DescService>(options: ServiceOpt
   const client = <S extends DescService>(service: S) =>
     createClient(service, plane.transport(service, config.addressOf(service)));
   const { outbox } = events;
-  const body = options.build({ database, outbox, participants: saga.participants, log, client });
+  const stopping = new AbortController();
+  const { participants } = saga;
+  const body = options.build({ database, outbox, participants, log, stopping: stopping.signal, client });
   if (body.reactions) saga.handle(body.reactions);
   const keys = body.keys ?? remoteKeys(client(JsonWebKeyService));
-  const stopping = new AbortController();
   const server = createRpcServer({
     host: config.host,
     port: config.port,

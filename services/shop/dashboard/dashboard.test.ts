@@ -49,6 +49,10 @@ await mesh.serve(
       return { orders: [{ id: "order-1", items: [{ productId: "book-1" }] }] };
     },
     ...{ placeOrder: unexpected, getOrder: unexpected, cancelOrder: unexpected },
+    // biome-ignore lint/correctness/useYield: nobody is expected to watch
+    async *watchOrder() {
+      await unexpected();
+    },
   }),
 );
 await mesh.serve(

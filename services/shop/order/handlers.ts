@@ -5,16 +5,25 @@ import { event } from "#mesh/events";
 import { Refusal } from "#mesh/refusal";
 import { type RpcContext, type RpcHandlers, requireUser } from "#mesh/rpc";
 import { maySee, visibleUser } from "./order.ts";
+import type { OrderChanges } from "./order-changes.ts";
 import { toOrder } from "./order-message.ts";
 import { formatPageToken, parsePageToken } from "./page-token.ts";
 import { type Placing, placeOrder } from "./place-order.ts";
 import { findOrder, listOrders, type OrderRecord, saveReason } from "./repository.ts";
+import { watchOrder } from "./watch-order.ts";
 
 const defaultPageSize = 20;
 
+/** What the handlers need. */
+export interface OrderParts extends Placing {
+  readonly changes: OrderChanges;
+  /** Aborts when the service stops. */
+  readonly stopping: AbortSignal;
+}
+
 /** Answers the calls of OrderService. */
-export function orderHandlers(parts: Placing): RpcHandlers<typeof OrderService> {
-  const { database, participants } = parts;
+export function orderHandlers(parts: OrderParts): RpcHandlers<typeof OrderService> {
+  const { database, participants, changes, stopping } = parts;
   return {
     async placeOrder(request, context) {
       return { order: toOrder(await placeOrder(parts, request, requireUser(context))) };
@@ -22,6 +31,13 @@ export function orderHandlers(parts: Placing): RpcHandlers<typeof OrderService> 
 
     async getOrder({ id }, context) {
       return { order: toOrder(await requireOrder(parts, id, context)) };
+    },
+
+    async *watchOrder({ id, afterVersion }, context) {
+      const read = () => requireOrder(parts, id, context);
+      for await (const order of watchOrder(afterVersion, { changes, read, gone: context.signal, stopping })) {
+        yield { order: toOrder(order), version: order.version };
+      }
     },
 
     async listOrders({ pageSize, pageToken, userId }, context) {

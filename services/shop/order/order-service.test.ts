@@ -213,6 +213,43 @@ test("orders are shown to their customer and to admins", async () => {
   expect(await cancel(admin, id)).toMatchObject({ status: OrderStatus.CANCELLED });
 });
 
+test("an order is watched to its end, whichever replica decides it, and from where a reader left off", async () => {
+  const ada = someUser();
+  const replica = await mesh.start(orderService(mesh.config(OrderService), { deadlineMs: 0 }));
+  const clients = [client, await mesh.client(OrderService, replica.address)];
+  const { id } = await place(ada);
+  const options = await mesh.as(ada);
+  const watches = clients.map((each) => each.watchOrder({ id }, options)[Symbol.asyncIterator]());
+  for (const watch of watches) {
+    const { value } = await watch.next();
+    expect(value).toMatchObject({ version: 1, order: { id, status: OrderStatus.PENDING } });
+  }
+  await payment(PaymentAuthorisedSchema, { orderId: id });
+  for (const watch of watches) {
+    const { value } = await watch.next();
+    expect(value).toMatchObject({ version: 2, order: { id, status: OrderStatus.CONFIRMED } });
+    expect((await watch.next()).done).toBe(true);
+  }
+  const after = async (afterVersion: number) =>
+    (await Array.fromAsync(client.watchOrder({ id, afterVersion }, options))).map(({ version }) => version);
+  expect([await after(0), await after(1), await after(2)]).toEqual([[2], [2], []]);
+});
+
+test("only who may see an order may watch it, and a service that stops sends its watchers elsewhere", async () => {
+  const [ada, bob] = [someUser(), someUser()];
+  const { id } = await place(ada);
+  const stranger = client.watchOrder({ id }, await mesh.as(bob))[Symbol.asyncIterator]();
+  expect(await refusal(stranger.next())).toEqual({ code: Code.NotFound, reason: "ORDER_NOT_FOUND" });
+  const replica = orderService(mesh.config(OrderService), { deadlineMs: 0 });
+  await replica.start();
+  const other = await mesh.client(OrderService, replica.address);
+  const watch = other.watchOrder({ id }, await mesh.as(ada))[Symbol.asyncIterator]();
+  expect((await watch.next()).value).toMatchObject({ version: 1 });
+  const next = refusal(watch.next());
+  await replica.stop();
+  expect(await next).toMatchObject({ code: Code.Unavailable });
+});
+
 test("orders are listed newest first, page by page", async () => {
   const [ada, bob, admin] = [someUser(), someUser(), someUser("admin")];
   const placed: string[] = [];

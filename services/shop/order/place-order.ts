@@ -66,5 +66,6 @@ async function commitOrder({ participants }: Placing, order: Order): Promise<Ord
   });
   if (moved.outcome !== "moved") throw new Error(`order ${id} is new, but its participant is ${moved.state}`);
   const { value: createdAt, to: state } = moved;
-  return { ...order, reason: OrderReason.UNSPECIFIED, state, createdAt, updatedAt: createdAt };
+  // The step that brought it here is its first.
+  return { ...order, reason: OrderReason.UNSPECIFIED, state, version: 1, createdAt, updatedAt: createdAt };
 }

@@ -9,6 +9,8 @@ import { deletedUser, order, type StoredLine } from "./schema.ts";
 export interface OrderRecord extends Order {
   readonly reason: OrderReason;
   readonly state: string;
+  /** Number of steps that it has taken in the checkout. */
+  readonly version: number;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -28,6 +30,15 @@ const checkout = and(eq(participant.saga, "checkout"), eq(participant.key, sql`$
 export async function findOrder(db: Database["orm"], id: string): Promise<OrderRecord | undefined> {
   const [row] = await selectOrders(db).where(eq(order.id, id));
   return row && toRecord(row);
+}
+
+/** Returns the versions of orders. */
+export async function findVersions(db: Database["orm"], ids: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const rows = await db
+    .select({ id: participant.key, version: participant.version })
+    .from(participant)
+    .where(and(eq(participant.saga, "checkout"), inArray(participant.key, [...ids])));
+  return new Map(rows.map(({ id, version }) => [id, version]));
 }
 
 /** Returns the order that a user placed with a request id. */
@@ -110,7 +121,7 @@ export async function lockPendingOrders(tx: Transaction, userId: string): Promis
 
 function selectOrders(db: Database["orm"]) {
   return db
-    .select({ order, state: participant.state, updatedAt: participant.updatedAt })
+    .select({ order, state: participant.state, version: participant.version, updatedAt: participant.updatedAt })
     .from(order)
     .innerJoin(participant, checkout);
 }
@@ -118,10 +129,11 @@ function selectOrders(db: Database["orm"]) {
 interface Row {
   readonly order: typeof order.$inferSelect;
   readonly state: string;
+  readonly version: number;
   readonly updatedAt: Date;
 }
 
-function toRecord({ order: row, state, updatedAt }: Row): OrderRecord {
+function toRecord({ order: row, state, version, updatedAt }: Row): OrderRecord {
   const { currencyCode, units, nanos, lines, requestId, reason, ...rest } = row;
   return {
     ...rest,
@@ -129,8 +141,7 @@ function toRecord({ order: row, state, updatedAt }: Row): OrderRecord {
     lines: lines.map(fromStoredLine),
     total: { currencyCode, units, nanos },
     reason,
-    state,
-    updatedAt,
+    ...{ state, version, updatedAt },
   };
 }
 

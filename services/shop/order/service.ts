@@ -8,6 +8,7 @@ import { readEnvironment, type ServiceConfig, variable } from "#mesh/config";
 import { implement } from "#mesh/rpc";
 import { createService } from "#mesh/service";
 import { orderHandlers } from "./handlers.ts";
+import { createOrderChanges } from "./order-changes.ts";
 import { orderReactions } from "./reactions.ts";
 
 /** What the order service takes from its environment besides what every service does. */
@@ -32,7 +33,16 @@ export function orderService(config: ServiceConfig, { deadlineMs }: OrderSetting
     config,
     timers: deadlineMs > 0 ? { OnDeadline: deadlineMs } : {},
     build: ({ client, ...parts }) => ({
-      handlers: [implement(OrderService, orderHandlers({ ...parts, catalog: client(CatalogService) }))],
+      handlers: [
+        implement(
+          OrderService,
+          orderHandlers({
+            ...parts,
+            catalog: client(CatalogService),
+            changes: createOrderChanges(parts.database.orm, parts.log),
+          }),
+        ),
+      ],
       reactions: orderReactions,
     }),
   });

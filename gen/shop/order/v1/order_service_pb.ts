@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file shop/order/v1/order_service.proto.
  */
 export const file_shop_order_v1_order_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFzaG9wL29yZGVyL3YxL29yZGVyX3NlcnZpY2UucHJvdG8SDXNob3Aub3JkZXIudjEigAMKBU9yZGVyEgoKAmlkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSJwoFaXRlbXMYAyADKAsyGC5zaG9wLm9yZGVyLnYxLk9yZGVySXRlbRIhCgV0b3RhbBgEIAEoCzISLmdvb2dsZS50eXBlLk1vbmV5EioKBnN0YXR1cxgFIAEoDjIaLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0dXMSKgoGcmVhc29uGAYgASgOMhouc2hvcC5vcmRlci52MS5PcmRlclJlYXNvbhIcCg5wYXltZW50X21ldGhvZBgHIAEoCUIEoOcYARI2ChBzaGlwcGluZ19hZGRyZXNzGAggASgLMhYuc2hvcC5vcmRlci52MS5BZGRyZXNzQgSg5xgBEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZwoJT3JkZXJJdGVtEhIKCnByb2R1Y3RfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoBRImCgp1bml0X3ByaWNlGAQgASgLMhIuZ29vZ2xlLnR5cGUuTW9uZXki9QEKB0FkZHJlc3MSKwoJcmVjaXBpZW50GAEgASgJQhi6SBVyExABGGSSAgxBZGEgTG92ZWxhY2USLgoFbGluZTEYAiABKAlCH7pIHHIaEAEYyAGSAhIxMiBTdCBKYW1lcyBTcXVhcmUSFwoFbGluZTIYAyABKAlCCLpIBXIDGMgBEiAKBGNpdHkYBCABKAlCErpID3INEAEYZJICBkxvbmRvbhIpCgtwb3N0YWxfY29kZRgFIAEoCUIUukgRcg8QARgUkgIIU1cxWSA0SkgSJwoHY291bnRyeRgGIAEoCUIWukgTchEyCl5bQS1aXXsyfSSSAgJHQiK1AgoRUGxhY2VPcmRlclJlcXVlc3QSjgEKBWl0ZW1zGAEgAygLMh0uc2hvcC5vcmRlci52MS5QbGFjZU9yZGVySXRlbUJgukhdugFTCgxpdGVtcy51bmlxdWUSH2VhY2ggcHJvZHVjdCBtYXkgYmUgbGlzdGVkIG9uY2UaInRoaXMubWFwKGksIGkucHJvZHVjdF9pZCkudW5pcXVlKCmSAQQIARAyEjQKDnBheW1lbnRfbWV0aG9kGAIgASgJQhy6SBVyExABGGSSAgxwbV9jYXJkX3Zpc2Gg5xgBEjwKEHNoaXBwaW5nX2FkZHJlc3MYAyABKAsyFi5zaG9wLm9yZGVyLnYxLkFkZHJlc3NCCrpIA8gBAaDnGAESGwoKcmVxdWVzdF9pZBgEIAEoCUIHukgEcgIYQCJMCg5QbGFjZU9yZGVySXRlbRIcCgpwcm9kdWN0X2lkGAEgASgJQgi6SAVyA7ABARIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIicKD0dldE9yZGVyUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiNwoQR2V0T3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIibQoRTGlzdE9yZGVyc1JlcXVlc3QSHAoJcGFnZV9zaXplGAEgASgFQgm6SAYaBBhkKAASHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY0A8SHAoHdXNlcl9pZBgDIAEoCUILukgI2AEBcgOwAQEiUwoSTGlzdE9yZGVyc1Jlc3BvbnNlEiQKBm9yZGVycxgBIAMoCzIULnNob3Aub3JkZXIudjEuT3JkZXISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIioKEkNhbmNlbE9yZGVyUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiOgoTQ2FuY2VsT3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIqmAEKC09yZGVyU3RhdHVzEhwKGE9SREVSX1NUQVRVU19VTlNQRUNJRklFRBAAEhgKFE9SREVSX1NUQVRVU19QRU5ESU5HEAESGgoWT1JERVJfU1RBVFVTX0NPTkZJUk1FRBACEhkKFU9SREVSX1NUQVRVU19SRUpFQ1RFRBADEhoKFk9SREVSX1NUQVRVU19DQU5DRUxMRUQQBCrYAQoLT3JkZXJSZWFzb24SHAoYT1JERVJfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZT1JERVJfUkVBU09OX09VVF9PRl9TVE9DSxABEiEKHU9SREVSX1JFQVNPTl9QQVlNRU5UX0RFQ0xJTkVEEAISJgoiT1JERVJfUkVBU09OX0NBTkNFTExFRF9CWV9DVVNUT01FUhADEiIKHk9SREVSX1JFQVNPTl9ERUFETElORV9FWENFRURFRBAEEh0KGU9SREVSX1JFQVNPTl9VU0VSX0RFTEVURUQQBTKBBQoMT3JkZXJTZXJ2aWNlEq8BCgpQbGFjZU9yZGVyEiAuc2hvcC5vcmRlci52MS5QbGFjZU9yZGVyUmVxdWVzdBohLnNob3Aub3JkZXIudjEuUGxhY2VPcmRlclJlc3BvbnNlIlyK5xgOCgIIAlIICAEQPBoCCDyS5xgqCghjaGVja291dBIeCgROT05FEgdQRU5ESU5HGgtPcmRlclBsYWNlZCABgtPkkwIWOgEqYgVvcmRlciIKL3YxL29yZGVycxJ2CghHZXRPcmRlchIeLnNob3Aub3JkZXIudjEuR2V0T3JkZXJSZXF1ZXN0Gh8uc2hvcC5vcmRlci52MS5HZXRPcmRlclJlc3BvbnNlIimQAgGK5xgECgIIAoLT5JMCGGIFb3JkZXISDy92MS9vcmRlcnMve2lkfRJwCgpMaXN0T3JkZXJzEiAuc2hvcC5vcmRlci52MS5MaXN0T3JkZXJzUmVxdWVzdBohLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc1Jlc3BvbnNlIh2QAgGK5xgECgIIAoLT5JMCDBIKL3YxL29yZGVycxLKAQoLQ2FuY2VsT3JkZXISIS5zaG9wLm9yZGVyLnYxLkNhbmNlbE9yZGVyUmVxdWVzdBoiLnNob3Aub3JkZXIudjEuQ2FuY2VsT3JkZXJSZXNwb25zZSJ0kAICiucYBAoCCAKS5xg9CghjaGVja291dBImCgdQRU5ESU5HEglDQU5DRUxMRUQaDk9yZGVyQ2FuY2VsbGVkIAQaCUNBTkNFTExFRILT5JMCIjoBKmIFb3JkZXIiFi92MS9vcmRlcnMve2lkfTpjYW5jZWwaCMrnGAQIhocDYgZwcm90bzM", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_google_type_money, file_heddle_v1_event, file_heddle_v1_policy, file_heddle_v1_saga]);
+  fileDesc("CiFzaG9wL29yZGVyL3YxL29yZGVyX3NlcnZpY2UucHJvdG8SDXNob3Aub3JkZXIudjEigAMKBU9yZGVyEgoKAmlkGAEgASgJEg8KB3VzZXJfaWQYAiABKAkSJwoFaXRlbXMYAyADKAsyGC5zaG9wLm9yZGVyLnYxLk9yZGVySXRlbRIhCgV0b3RhbBgEIAEoCzISLmdvb2dsZS50eXBlLk1vbmV5EioKBnN0YXR1cxgFIAEoDjIaLnNob3Aub3JkZXIudjEuT3JkZXJTdGF0dXMSKgoGcmVhc29uGAYgASgOMhouc2hvcC5vcmRlci52MS5PcmRlclJlYXNvbhIcCg5wYXltZW50X21ldGhvZBgHIAEoCUIEoOcYARI2ChBzaGlwcGluZ19hZGRyZXNzGAggASgLMhYuc2hvcC5vcmRlci52MS5BZGRyZXNzQgSg5xgBEi8KC2NyZWF0ZV90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgt1cGRhdGVfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiZwoJT3JkZXJJdGVtEhIKCnByb2R1Y3RfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIQCghxdWFudGl0eRgDIAEoBRImCgp1bml0X3ByaWNlGAQgASgLMhIuZ29vZ2xlLnR5cGUuTW9uZXki9QEKB0FkZHJlc3MSKwoJcmVjaXBpZW50GAEgASgJQhi6SBVyExABGGSSAgxBZGEgTG92ZWxhY2USLgoFbGluZTEYAiABKAlCH7pIHHIaEAEYyAGSAhIxMiBTdCBKYW1lcyBTcXVhcmUSFwoFbGluZTIYAyABKAlCCLpIBXIDGMgBEiAKBGNpdHkYBCABKAlCErpID3INEAEYZJICBkxvbmRvbhIpCgtwb3N0YWxfY29kZRgFIAEoCUIUukgRcg8QARgUkgIIU1cxWSA0SkgSJwoHY291bnRyeRgGIAEoCUIWukgTchEyCl5bQS1aXXsyfSSSAgJHQiK1AgoRUGxhY2VPcmRlclJlcXVlc3QSjgEKBWl0ZW1zGAEgAygLMh0uc2hvcC5vcmRlci52MS5QbGFjZU9yZGVySXRlbUJgukhdugFTCgxpdGVtcy51bmlxdWUSH2VhY2ggcHJvZHVjdCBtYXkgYmUgbGlzdGVkIG9uY2UaInRoaXMubWFwKGksIGkucHJvZHVjdF9pZCkudW5pcXVlKCmSAQQIARAyEjQKDnBheW1lbnRfbWV0aG9kGAIgASgJQhy6SBVyExABGGSSAgxwbV9jYXJkX3Zpc2Gg5xgBEjwKEHNoaXBwaW5nX2FkZHJlc3MYAyABKAsyFi5zaG9wLm9yZGVyLnYxLkFkZHJlc3NCCrpIA8gBAaDnGAESGwoKcmVxdWVzdF9pZBgEIAEoCUIHukgEcgIYQCJMCg5QbGFjZU9yZGVySXRlbRIcCgpwcm9kdWN0X2lkGAEgASgJQgi6SAVyA7ABARIcCghxdWFudGl0eRgCIAEoBUIKukgHGgUY6AcoASI5ChJQbGFjZU9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyIicKD0dldE9yZGVyUmVxdWVzdBIUCgJpZBgBIAEoCUIIukgFcgOwAQEiNwoQR2V0T3JkZXJSZXNwb25zZRIjCgVvcmRlchgBIAEoCzIULnNob3Aub3JkZXIudjEuT3JkZXIiSQoRV2F0Y2hPcmRlclJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBEh4KDWFmdGVyX3ZlcnNpb24YAiABKAVCB7pIBBoCKAAiSgoSV2F0Y2hPcmRlclJlc3BvbnNlEiMKBW9yZGVyGAEgASgLMhQuc2hvcC5vcmRlci52MS5PcmRlchIPCgd2ZXJzaW9uGAIgASgFIm0KEUxpc3RPcmRlcnNSZXF1ZXN0EhwKCXBhZ2Vfc2l6ZRgBIAEoBUIJukgGGgQYZCgAEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGNAPEhwKB3VzZXJfaWQYAyABKAlCC7pICNgBAXIDsAEBIlMKEkxpc3RPcmRlcnNSZXNwb25zZRIkCgZvcmRlcnMYASADKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIqChJDYW5jZWxPcmRlclJlcXVlc3QSFAoCaWQYASABKAlCCLpIBXIDsAEBIjoKE0NhbmNlbE9yZGVyUmVzcG9uc2USIwoFb3JkZXIYASABKAsyFC5zaG9wLm9yZGVyLnYxLk9yZGVyKpgBCgtPcmRlclN0YXR1cxIcChhPUkRFUl9TVEFUVVNfVU5TUEVDSUZJRUQQABIYChRPUkRFUl9TVEFUVVNfUEVORElORxABEhoKFk9SREVSX1NUQVRVU19DT05GSVJNRUQQAhIZChVPUkRFUl9TVEFUVVNfUkVKRUNURUQQAxIaChZPUkRFUl9TVEFUVVNfQ0FOQ0VMTEVEEAQq2AEKC09yZGVyUmVhc29uEhwKGE9SREVSX1JFQVNPTl9VTlNQRUNJRklFRBAAEh0KGU9SREVSX1JFQVNPTl9PVVRfT0ZfU1RPQ0sQARIhCh1PUkRFUl9SRUFTT05fUEFZTUVOVF9ERUNMSU5FRBACEiYKIk9SREVSX1JFQVNPTl9DQU5DRUxMRURfQllfQ1VTVE9NRVIQAxIiCh5PUkRFUl9SRUFTT05fREVBRExJTkVfRVhDRUVERUQQBBIdChlPUkRFUl9SRUFTT05fVVNFUl9ERUxFVEVEEAUyqQYKDE9yZGVyU2VydmljZRKvAQoKUGxhY2VPcmRlchIgLnNob3Aub3JkZXIudjEuUGxhY2VPcmRlclJlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLlBsYWNlT3JkZXJSZXNwb25zZSJciucYDgoCCAJSCAgBEDwaAgg8kucYKgoIY2hlY2tvdXQSHgoETk9ORRIHUEVORElORxoLT3JkZXJQbGFjZWQgAYLT5JMCFjoBKmIFb3JkZXIiCi92MS9vcmRlcnMSdgoIR2V0T3JkZXISHi5zaG9wLm9yZGVyLnYxLkdldE9yZGVyUmVxdWVzdBofLnNob3Aub3JkZXIudjEuR2V0T3JkZXJSZXNwb25zZSIpkAIBiucYBAoCCAKC0+STAhhiBW9yZGVyEg8vdjEvb3JkZXJzL3tpZH0SpQEKCldhdGNoT3JkZXISIC5zaG9wLm9yZGVyLnYxLldhdGNoT3JkZXJSZXF1ZXN0GiEuc2hvcC5vcmRlci52MS5XYXRjaE9yZGVyUmVzcG9uc2UiUJACAYrnGCwKAggCEgMIsAk6BRCQThgAehoKGAoNYWZ0ZXJfdmVyc2lvbhIHdmVyc2lvboLT5JMCFxIVL3YxL29yZGVycy97aWR9OndhdGNoMAEScAoKTGlzdE9yZGVycxIgLnNob3Aub3JkZXIudjEuTGlzdE9yZGVyc1JlcXVlc3QaIS5zaG9wLm9yZGVyLnYxLkxpc3RPcmRlcnNSZXNwb25zZSIdkAIBiucYBAoCCAKC0+STAgwSCi92MS9vcmRlcnMSygEKC0NhbmNlbE9yZGVyEiEuc2hvcC5vcmRlci52MS5DYW5jZWxPcmRlclJlcXVlc3QaIi5zaG9wLm9yZGVyLnYxLkNhbmNlbE9yZGVyUmVzcG9uc2UidJACAornGAQKAggCkucYPQoIY2hlY2tvdXQSJgoHUEVORElORxIJQ0FOQ0VMTEVEGg5PcmRlckNhbmNlbGxlZCAEGglDQU5DRUxMRUSC0+STAiI6ASpiBW9yZGVyIhYvdjEvb3JkZXJzL3tpZH06Y2FuY2VsGgjK5xgECIaHA2IGcHJvdG8z", [file_buf_validate_validate, file_google_api_annotations, file_google_protobuf_timestamp, file_google_type_money, file_heddle_v1_event, file_heddle_v1_policy, file_heddle_v1_saga]);
 
 /**
  * What somebody buys.
@@ -339,6 +339,62 @@ export const GetOrderResponseSchema: GenMessage<GetOrderResponse> = /*@__PURE__*
   messageDesc(file_shop_order_v1_order_service, 7);
 
 /**
+ * Asks to be told of an order.
+ *
+ * @generated from message shop.order.v1.WatchOrderRequest
+ */
+export type WatchOrderRequest = Message<"shop.order.v1.WatchOrderRequest"> & {
+  /**
+   * The order's id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The last version that is known already; 0 for none.
+   *
+   * @generated from field: int32 after_version = 2;
+   */
+  afterVersion: number;
+};
+
+/**
+ * Describes the message shop.order.v1.WatchOrderRequest.
+ * Use `create(WatchOrderRequestSchema)` to create a new message.
+ */
+export const WatchOrderRequestSchema: GenMessage<WatchOrderRequest> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order_service, 8);
+
+/**
+ * How an order stands.
+ *
+ * @generated from message shop.order.v1.WatchOrderResponse
+ */
+export type WatchOrderResponse = Message<"shop.order.v1.WatchOrderResponse"> & {
+  /**
+   * The order.
+   *
+   * @generated from field: shop.order.v1.Order order = 1;
+   */
+  order?: Order | undefined;
+
+  /**
+   * Grows with each change of the order's status.
+   *
+   * @generated from field: int32 version = 2;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message shop.order.v1.WatchOrderResponse.
+ * Use `create(WatchOrderResponseSchema)` to create a new message.
+ */
+export const WatchOrderResponseSchema: GenMessage<WatchOrderResponse> = /*@__PURE__*/
+  messageDesc(file_shop_order_v1_order_service, 9);
+
+/**
  * Asks for a page of orders.
  *
  * @generated from message shop.order.v1.ListOrdersRequest
@@ -371,7 +427,7 @@ export type ListOrdersRequest = Message<"shop.order.v1.ListOrdersRequest"> & {
  * Use `create(ListOrdersRequestSchema)` to create a new message.
  */
 export const ListOrdersRequestSchema: GenMessage<ListOrdersRequest> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order_service, 8);
+  messageDesc(file_shop_order_v1_order_service, 10);
 
 /**
  * A page of orders.
@@ -399,7 +455,7 @@ export type ListOrdersResponse = Message<"shop.order.v1.ListOrdersResponse"> & {
  * Use `create(ListOrdersResponseSchema)` to create a new message.
  */
 export const ListOrdersResponseSchema: GenMessage<ListOrdersResponse> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order_service, 9);
+  messageDesc(file_shop_order_v1_order_service, 11);
 
 /**
  * Cancels an order.
@@ -420,7 +476,7 @@ export type CancelOrderRequest = Message<"shop.order.v1.CancelOrderRequest"> & {
  * Use `create(CancelOrderRequestSchema)` to create a new message.
  */
 export const CancelOrderRequestSchema: GenMessage<CancelOrderRequest> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order_service, 10);
+  messageDesc(file_shop_order_v1_order_service, 12);
 
 /**
  * The cancelled order.
@@ -441,7 +497,7 @@ export type CancelOrderResponse = Message<"shop.order.v1.CancelOrderResponse"> &
  * Use `create(CancelOrderResponseSchema)` to create a new message.
  */
 export const CancelOrderResponseSchema: GenMessage<CancelOrderResponse> = /*@__PURE__*/
-  messageDesc(file_shop_order_v1_order_service, 11);
+  messageDesc(file_shop_order_v1_order_service, 13);
 
 /**
  * How far an order has come.
@@ -585,6 +641,17 @@ export const OrderService: GenService<{
     methodKind: "unary";
     input: typeof GetOrderRequestSchema;
     output: typeof GetOrderResponseSchema;
+  },
+  /**
+   * Tells how an order stands, and again each time that it has changed, until it has come to its end.
+   * A reader that comes back names the last version that it has seen and misses nothing.
+   *
+   * @generated from rpc shop.order.v1.OrderService.WatchOrder
+   */
+  watchOrder: {
+    methodKind: "server_streaming";
+    input: typeof WatchOrderRequestSchema;
+    output: typeof WatchOrderResponseSchema;
   },
   /**
    * Lists orders, newest first: the caller's own, or for an admin everyone's.
