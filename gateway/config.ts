@@ -10,6 +10,7 @@ import {
 import { registryUser } from "#mesh/nats";
 import { type GuardConfig, readGuardConfig } from "./guard/guard-config.ts";
 import type { ServerCertificateFiles } from "./http/server-certificate.ts";
+import { type RestConfig, restConfig, restVariables } from "./rest/rest-config.ts";
 
 /** Times of streams, in milliseconds. */
 export interface StreamLimits {
@@ -41,6 +42,7 @@ export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   /** How long requests may still run after that, in milliseconds. */
   readonly drainTimeoutMs: number;
   readonly streams: StreamLimits;
+  readonly rest: RestConfig;
 }
 
 /** What the gateway reads as every service does. */
@@ -82,6 +84,7 @@ const shape = {
   GATEWAY_STREAM_OPEN_AFTER: variable.durationMs(1_000).describe("when a stream opens without its first message"),
   GATEWAY_STREAM_HEARTBEAT: variable.durationMs(15_000).describe("how often a silent stream gives a sign of life"),
   GATEWAY_STREAM_IDLE_TIMEOUT: variable.durationMs(300_000).describe("how long a stream may carry no message"),
+  ...restVariables,
 };
 
 /** Reads the gateway's configuration. Throws a ConfigurationError that lists every fault. */
@@ -109,6 +112,7 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
       heartbeatMs: read.GATEWAY_STREAM_HEARTBEAT,
       idleTimeoutMs: read.GATEWAY_STREAM_IDLE_TIMEOUT,
     },
+    rest: restConfig(read),
   });
 }
 

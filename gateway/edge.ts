@@ -28,7 +28,7 @@ import { answerHealth } from "./upstream/health.ts";
 
 /** What an edge is compiled from. */
 export interface EdgeOptions {
-  readonly config: Pick<GatewayConfig, "corsOrigins" | "maxBodyBytes" | "docs" | "streams">;
+  readonly config: Pick<GatewayConfig, "corsOrigins" | "rest" | "maxBodyBytes" | "docs" | "streams">;
   /** The contracts to serve and who serves them. */
   readonly services: readonly Upstream[];
   readonly open: OpenChannel;
@@ -70,13 +70,14 @@ export function createEdge(options: EdgeOptions): Edge {
   const contracts = services.map(({ service }) => service);
   const policies = options.policies ?? [...readPolicies(contracts).values()];
   const registry = createMessageRegistry(contracts, options.types);
-  const table = createRouteTable(policies, registry);
+  const { mapping, errorDialect, explain } = config.rest;
+  const table = createRouteTable(policies, registry, mapping);
   const gate = createGate(options.tokens ?? tokensOf(upstreams), options.guard);
   const { maxBodyBytes, streams } = config;
   const shared = { gate, upstreams, registry, log, streams, cut: options.cut };
   const people = policies.filter(isOpenToPeople);
   const rpc = createRpcEdge({ ...shared, policies: people, maxMessageBytes: maxBodyBytes });
-  const rest = createTranscoder({ ...shared, table, maxBodyBytes });
+  const rest = createTranscoder({ ...shared, table, maxBodyBytes, explain });
   const cors = createCors(config.corsOrigins);
   const find = createFindCall({ policies: people, table, registry });
   const sockets = createSocketEdge({ ...shared, find, cors, maxMessageBytes: maxBodyBytes });
@@ -102,7 +103,9 @@ export function createEdge(options: EdgeOptions): Edge {
     services,
     table,
     handle(exchange, upgrade) {
-      dispatch(exchange, parts, upgrade).catch((thrown: unknown) => sendError(exchange, thrown, registry));
+      dispatch(exchange, parts, upgrade).catch((thrown: unknown) =>
+        sendError(exchange, thrown, { registry, dialect: errorDialect }),
+      );
     },
   };
 }

@@ -548,7 +548,7 @@ test("a violation found by the service has the form of the gateway's own", async
   const answer = await call(library.url, "GET /v1/books/7");
   expect(answer.json()).toMatchObject({
     code: 3,
-    details: [{ fieldViolations: [{ field: "id", description: "no" }] }],
+    details: [{ fieldViolations: [{ field: "id", description: "path: no" }] }],
   });
 });
 

@@ -9,6 +9,7 @@ import { createLogger } from "#mesh/telemetry";
 import { channelUnderTest, silentLogger } from "#mesh/testing";
 import type { GatewayConfig } from "./config.ts";
 import { type GatewayOptions, gateway } from "./gateway.ts";
+import { defaultRestConfig } from "./rest/rest-config.ts";
 import { compileContract, serviceOf } from "./run-time-contract.fixture.ts";
 
 const secret = "a secret that a library and its gateway share";
@@ -147,6 +148,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     },
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,
+    rest: defaultRestConfig,
     streams: { openAfterMs: 1_000, heartbeatMs: 15_000, idleTimeoutMs: 300_000 },
     addressOf: () => "127.0.0.1:1",
     serverOf: () => "test.library",
@@ -175,7 +177,11 @@ export function call(
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
   const { headers = {}, body, signal } = how;
   const json = body === undefined || "content-type" in headers ? {} : { "content-type": "application/json" };
-  const request = httpRequest({ hostname, port, method, path, headers: { ...json, ...headers }, signal, agent: false });
+  // Node sends a GET's body without saying how long it is.
+  const framed = body === undefined || "content-length" in headers || "transfer-encoding" in headers;
+  const length = framed ? {} : { "content-length": Buffer.byteLength(body) };
+  const sent = { ...json, ...length, ...headers };
+  const request = httpRequest({ hostname, port, method, path, headers: sent, signal, agent: false });
   request.on("error", reject);
   request.on("response", (response) => {
     const chunks: Buffer[] = [];

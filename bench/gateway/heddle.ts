@@ -2,6 +2,7 @@
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
 import { gateway } from "../../gateway/gateway.ts";
+import { defaultRestConfig } from "../../gateway/rest/rest-config.ts";
 
 const address = process.argv[2] ?? "";
 const edge = gateway({
@@ -26,6 +27,7 @@ const edge = gateway({
       keptAnswersMs: 86_400_000,
       database: undefined,
     },
+    rest: defaultRestConfig,
     maxBodyBytes: 4 * 1024 * 1024,
     docs: true,
     drainDelayMs: 0,

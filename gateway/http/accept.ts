@@ -1,6 +1,8 @@
-/** A media range of an Accept header with its weight. */
-interface Range {
+/** A media range of an Accept header with its weight. All is in lower case. */
+export interface Range {
   readonly type: string;
+  /** Such as "charset=utf-8". */
+  readonly parameters: readonly string[];
   readonly quality: number;
 }
 
@@ -11,7 +13,7 @@ interface Range {
  */
 export function preferredType(accept: string | undefined, offers: readonly string[]): string | undefined {
   if (accept === undefined || accept.trim() === "") return offers[0];
-  const ranges = accept.split(",").map(readRange);
+  const ranges = readAccept(accept);
   let best: { offer: string; rank: number } | undefined;
   for (const offer of offers) {
     const rank = rankOf(offer, ranges);
@@ -20,11 +22,16 @@ export function preferredType(accept: string | undefined, offers: readonly strin
   return best?.offer;
 }
 
+/** Reads the media ranges of an Accept header, in their order. */
+export function readAccept(accept: string): Range[] {
+  return accept.split(",").map(readRange);
+}
+
 function readRange(text: string): Range {
   const [type = "", ...parameters] = text.split(";").map((part) => part.trim().toLowerCase());
   const weight = parameters.find((parameter) => /^q\s*=/.test(parameter));
   const quality = weight === undefined ? 1 : Number(weight.slice(weight.indexOf("=") + 1));
-  return { type, quality: Number.isFinite(quality) ? Math.min(Math.max(quality, 0), 1) : 0 };
+  return { type, parameters, quality: Number.isFinite(quality) ? Math.min(Math.max(quality, 0), 1) : 0 };
 }
 
 /** The most specific range that covers the type decides: its weight in thousandths, then how specific it is. */

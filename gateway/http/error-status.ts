@@ -26,14 +26,6 @@ const statuses: Readonly<Record<Code, number>> = {
   [Code.Unauthenticated]: 401,
 };
 
-/** An error as HTTP shows it. */
-export interface ErrorAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /** JSON of google.rpc.Status. */
-  readonly body: string;
-}
-
 /** HTTP status of a code. */
 export function statusOf(code: Code): number {
   return statuses[code] ?? 500;
@@ -45,18 +37,9 @@ export function httpStatusOf(error: ConnectError): number {
 }
 
 /**
- * Turns an error into its REST answer. `credentials` tells whether the request carried any, which a 401 must say
- * (RFC 6750, section 3.1). RetryInfo becomes Retry-After.
+ * Headers that belong to an error in every protocol: WWW-Authenticate, and Retry-After for RetryInfo. `credentials`
+ * tells whether the request carried any, which a 401 must say (RFC 6750, section 3.1).
  */
-export function errorAnswer(error: ConnectError, registry: Registry, credentials: boolean): ErrorAnswer {
-  return {
-    status: httpStatusOf(error),
-    headers: { ...(error instanceof EdgeError ? error.headers : {}), ...errorHeaders(error, credentials) },
-    body: JSON.stringify(statusJson(error, registry)),
-  };
-}
-
-/** Headers that belong to an error in every protocol: WWW-Authenticate and Retry-After. */
 export function errorHeaders(error: ConnectError, credentials: boolean): Record<string, string> {
   const headers: Record<string, string> = {};
   if (error.code === Code.Unauthenticated) {
@@ -69,11 +52,12 @@ export function errorHeaders(error: ConnectError, credentials: boolean): Record<
 
 /** google.rpc.Status in ProtoJSON. */
 export function statusJson(error: ConnectError, registry: Registry): JsonValue {
-  return {
-    code: error.code,
-    message: error.rawMessage,
-    details: error.details.map((detail) => detailJson(detail, registry)),
-  };
+  return { code: error.code, message: error.rawMessage, details: detailsJson(error, registry) };
+}
+
+/** The details of an error, each as an Any in ProtoJSON. */
+export function detailsJson(error: ConnectError, registry: Registry): JsonValue[] {
+  return error.details.map((detail) => detailJson(detail, registry));
 }
 
 type Detail = ConnectError["details"][number];

@@ -1,5 +1,7 @@
 import type { Registry } from "@bufbuild/protobuf";
-import { errorAnswer, toConnectError } from "./error-status.ts";
+import { EdgeError } from "./edge-error.ts";
+import { dialectOf, type ErrorDialect, printError } from "./error-dialect.ts";
+import { errorHeaders, httpStatusOf, toConnectError } from "./error-status.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Sends a complete answer. `body` is JSON unless the headers name a Content-Type; undefined sends none. */
@@ -26,9 +28,21 @@ export function send(
   response.writeHead(status, { ...type, ...headers }).end(body);
 }
 
-/** Sends an error as google.rpc.Status with its HTTP status. Does nothing when an answer has begun. */
-export function sendError(exchange: Exchange, thrown: unknown, registry: Registry): void {
+/** How errors are sent. */
+export interface ErrorSending {
+  readonly registry: Registry;
+  /** The dialect for clients that ask for none. */
+  readonly dialect: ErrorDialect;
+}
+
+/** Sends an error with its HTTP status, in the dialect that the client asks for. Does nothing when an answer has begun. */
+export function sendError(exchange: Exchange, thrown: unknown, { registry, dialect }: ErrorSending): void {
+  const { request, response } = exchange;
   const error = toConnectError(thrown, exchange);
-  const answer = errorAnswer(error, registry, exchange.request.headers.authorization !== undefined);
-  send(exchange, answer.status, answer.headers, answer.body);
+  if (response.headersSent) return;
+  response.appendHeader("Vary", "Accept");
+  const { contentType, json } = printError(error, registry, dialectOf(request.headers.accept, dialect));
+  const own = error instanceof EdgeError ? error.headers : {};
+  const headers = { ...own, ...errorHeaders(error, request.headers.authorization !== undefined) };
+  send(exchange, httpStatusOf(error), { ...headers, "Content-Type": contentType }, JSON.stringify(json));
 }

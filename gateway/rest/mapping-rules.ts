@@ -12,8 +12,6 @@ export interface MappingRules {
   readonly maxDepth: number;
   /** Query parameters of one request. */
   readonly maxQueryParameters: number;
-  /** Length of path and query together, in bytes. */
-  readonly maxUrlBytes: number;
 }
 
 /** The rules where nobody chooses others. */
@@ -24,5 +22,4 @@ export const defaultMappingRules: MappingRules = Object.freeze({
   enums: "name",
   maxDepth: 100,
   maxQueryParameters: 1_000,
-  maxUrlBytes: 8_192,
 });

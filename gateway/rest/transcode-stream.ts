@@ -5,6 +5,7 @@ import { type Exchange, headerOf } from "../http/exchange.ts";
 import { watchIdle } from "../http/idle.ts";
 import { callStream } from "../upstream/call-upstream.ts";
 import { answerUnary } from "./answer-unary.ts";
+import { asksForPretty } from "./bind-query.ts";
 import type { Route } from "./route-table.ts";
 import { answerStream } from "./stream-answer.ts";
 import { streamWriterOf } from "./stream-writer.ts";
@@ -42,12 +43,13 @@ export async function transcodeRequests(
   { method, messages }: { readonly method: DescMethodClientStreaming; readonly messages: AsyncIterable<Message> },
   { route, transport, timeoutMs, streams, cut }: Streaming,
 ): Promise<void> {
+  const pretty = asksForPretty(exchange.query);
   const idle = watchIdle(AbortSignal.any([exchange.signal, cut()]), streams.idleTimeoutMs);
   try {
     const moving = whileMoving(messages, idle);
     const { signal } = idle;
     const response = await callStream(exchange, transport, { method, messages: moving, timeoutMs, signal });
-    answerUnary(exchange, route, await only(response.message));
+    answerUnary(exchange, route, { response: await only(response.message), pretty });
   } catch (thrown) {
     throw idle.signal.aborted ? idle.signal.reason : thrown;
   } finally {

@@ -1,15 +1,18 @@
 import type { Registry } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
 import { EdgeError } from "../http/edge-error.ts";
-import { type Exchange, remainingMs } from "../http/exchange.ts";
+import { type Exchange, headerOf, remainingMs } from "../http/exchange.ts";
 import { readBody, refuseBody } from "../http/read-body.ts";
 import { readTimeout } from "../http/timeout.ts";
 import { isClientStreaming, isServerStreaming, isUnary } from "../rpc/method-kind.ts";
 import { callUnary, type Upstreams } from "../upstream/call-upstream.ts";
 import { answerUnary } from "./answer-unary.ts";
+import { asksForPretty } from "./bind-query.ts";
+import { answerExplanation } from "./explain.ts";
 import { findRoute } from "./find-route.ts";
+import { nameSources } from "./name-sources.ts";
 import { readRequestStream } from "./request-stream.ts";
 import type { Route, RouteTable } from "./route-table.ts";
 import { transcodeRequests, transcodeResponses } from "./transcode-stream.ts";
@@ -25,6 +28,8 @@ export interface TranscoderOptions {
   readonly streams: StreamLimits;
   /** Aborts when the gateway cuts off what still runs. */
   cut(): AbortSignal;
+  /** Whether `X-Explain: 1` is answered with how the request is bound. */
+  readonly explain: boolean;
 }
 
 /** Answers a request by the rules of google.api.http. What it throws is the answer's error. */
@@ -32,7 +37,7 @@ export type Transcode = (exchange: Exchange) => Promise<void>;
 
 /** Creates the REST side: match the raw path, admit the caller, read the body, bind, call, print. */
 export function createTranscoder(options: TranscoderOptions): Transcode {
-  const { table, gate, upstreams, maxBodyBytes } = options;
+  const { table, gate, upstreams, maxBodyBytes, registry } = options;
   return async (exchange) => {
     const { request } = exchange;
     const { route, values } = findRoute(table, exchange);
@@ -48,13 +53,23 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
       return transcodeRequests(exchange, { method, messages }, { ...how, timeoutMs: timeLeft() });
     }
     const body = await bodyOf(exchange, route, maxBodyBytes);
-    const message = route.bind({ values, query: exchange.query, body, contentType: request.headers["content-type"] });
+    const parts = { values, query: exchange.query, body, contentType: request.headers["content-type"] };
+    const message = route.bind(parts);
+    const pretty = asksForPretty(exchange.query);
+    if (options.explain && headerOf(request, "x-explain") === "1") {
+      answerExplanation(exchange, { route, parts, message, registry });
+      return;
+    }
     const timeoutMs = timeLeft();
     if (isServerStreaming(method)) return transcodeResponses(exchange, { method, message }, { ...how, timeoutMs });
     if (!isUnary(method)) throw new TypeError(`${route.template.text} serves streams in both directions`);
     if (await exchange.beforeCall?.(body)) return;
-    const response = await callUnary(exchange, how.transport, { method, message, timeoutMs });
-    answerUnary(exchange, route, response.message);
+    const response = await callUnary(exchange, how.transport, { method, message, timeoutMs }).catch(
+      (thrown: unknown) => {
+        throw thrown instanceof ConnectError ? nameSources(route, thrown) : thrown;
+      },
+    );
+    answerUnary(exchange, route, { response: response.message, pretty });
   };
 }
 

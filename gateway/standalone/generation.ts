@@ -6,6 +6,7 @@ import { createEdge, type Edge } from "../edge.ts";
 import type { Guard } from "../guard/guard.ts";
 import type { Exchange } from "../http/exchange.ts";
 import type { Upgrade } from "../http/upgrade.ts";
+import { defaultRestConfig } from "../rest/rest-config.ts";
 import type { Upstream } from "../upstream/call-upstream.ts";
 import type { ChannelLease, Channels } from "./channels.ts";
 import type { StandaloneConfig } from "./config.ts";
@@ -71,7 +72,10 @@ function compile({ contracts, policies, leases }: Compiled, options: GenerationO
   );
   return createEdge({
     ...{ policies, tokens, guard, log, stopping, cut, services: upstreams },
-    config: { corsOrigins, streams, maxBodyBytes: limits.maxBodyBytes, docs: docs !== undefined },
+    config: {
+      ...{ corsOrigins, streams, rest: defaultRestConfig },
+      ...{ maxBodyBytes: limits.maxBodyBytes, docs: docs !== undefined },
+    },
     documentation: docs && { ...docs, files: () => contracts.flatMap(({ registry }) => [...registry.files]) },
     types: createRegistry(...contracts.map(({ registry }) => registry)),
     open: ({ server }, forwardUser) => known(leases.get(server)).transport(forwardUser),
