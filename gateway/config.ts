@@ -11,6 +11,7 @@ import { registryUser } from "#mesh/nats";
 import { type GuardConfig, readGuardConfig } from "./guard/guard-config.ts";
 import type { ServerCertificateFiles } from "./http/server-certificate.ts";
 import { type RestConfig, restConfig, restVariables } from "./rest/rest-config.ts";
+import { type MetadataNames, usualMetadata } from "./upstream/metadata-rules.ts";
 
 /** Times of streams, in milliseconds. */
 export interface StreamLimits {
@@ -30,6 +31,10 @@ export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   readonly workers: number;
   /** Certificate and key of the port; without them it speaks in plaintext. */
   readonly tls?: ServerCertificateFiles | undefined;
+  /** Whether gRPC clients may ask for descriptors. Default true. */
+  readonly reflection?: boolean;
+  /** Which metadata passes. Default: usualMetadata. */
+  readonly metadata?: MetadataNames;
   /** Origins whose pages may call, "*" for all. */
   readonly corsOrigins: readonly string[];
   /** Largest request body or message, in bytes. */
@@ -68,10 +73,19 @@ const shape = {
   GATEWAY_NATS_PASSWORD: variable.text("").describe("password of the gateway at the broker"),
   GATEWAY_TLS_CERT: variable.text("").describe("file with the port's certificate and its chain, in PEM"),
   GATEWAY_TLS_KEY: variable.text("").describe("file with the certificate's key, in PEM"),
+  GATEWAY_REFLECTION: variable.flag(true).describe("whether gRPC clients may ask for descriptors"),
+  GATEWAY_FORWARD_HEADERS: variable
+    .text(usualMetadata.forwardHeaders.join(","))
+    .refine(isNameList, 'must be header names such as "accept-language,x-app-*"')
+    .describe("request headers that services see, with commas between"),
+  GATEWAY_SHOW_METADATA: variable
+    .text(usualMetadata.showMetadata.join(","))
+    .refine(isNameList, 'must be metadata names such as "etag,x-app-*", or "*"')
+    .describe("metadata of services that clients see, with commas between"),
   GATEWAY_CORS_ORIGINS: variable
     .text("")
     .refine(
-      (value) => originsOf(value).every((each) => origin.test(each)),
+      (value) => listOf(value).every((each) => origin.test(each)),
       'must be origins such as "https://shop.example"',
     )
     .describe('origins whose pages may call, with commas between, or "*"'),
@@ -101,7 +115,12 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
     port: read.GATEWAY_PORT,
     workers: read.GATEWAY_WORKERS,
     tls: tlsOf(read.GATEWAY_TLS_CERT, read.GATEWAY_TLS_KEY),
-    corsOrigins: originsOf(read.GATEWAY_CORS_ORIGINS),
+    reflection: read.GATEWAY_REFLECTION,
+    metadata: {
+      forwardHeaders: listOf(read.GATEWAY_FORWARD_HEADERS),
+      showMetadata: listOf(read.GATEWAY_SHOW_METADATA),
+    },
+    corsOrigins: listOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,
     docs: read.GATEWAY_DOCS,
     guard: readGuardConfig(calls, env),
@@ -123,7 +142,11 @@ function tlsOf(certificate: string, key: string): ServerCertificateFiles | undef
   throw new ConfigurationError([`${missing}: TLS needs both GATEWAY_TLS_CERT and GATEWAY_TLS_KEY`]);
 }
 
-function originsOf(text: string): string[] {
+function isNameList(text: string): boolean {
+  return listOf(text).every((name) => /^[\w.-]*\*?$/.test(name));
+}
+
+function listOf(text: string): string[] {
   return text
     .split(",")
     .map((each) => each.trim())

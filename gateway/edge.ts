@@ -20,15 +20,20 @@ import { createMessageRegistry } from "./registry.ts";
 import { allowedMethods } from "./rest/find-route.ts";
 import { createRouteTable, type RouteTable } from "./rest/route-table.ts";
 import { createTranscoder, type Transcode } from "./rest/transcode.ts";
-import { createRpcEdge, type RpcEdge } from "./rpc/connect.ts";
+import { createOwnServices } from "./rpc/own-services.ts";
+import { createRpcEdge, type RpcEdge } from "./rpc/rpc-edge.ts";
 import { createFindCall } from "./socket/find-call.ts";
 import { createSocketEdge, type ServeSocket } from "./socket/socket-edge.ts";
 import { createUpstreams, type OpenChannel, type Upstream, type Upstreams } from "./upstream/call-upstream.ts";
 import { answerHealth } from "./upstream/health.ts";
+import { usualMetadata } from "./upstream/metadata-rules.ts";
 
 /** What an edge is compiled from. */
 export interface EdgeOptions {
-  readonly config: Pick<GatewayConfig, "corsOrigins" | "rest" | "maxBodyBytes" | "docs" | "streams">;
+  readonly config: Pick<
+    GatewayConfig,
+    "corsOrigins" | "rest" | "maxBodyBytes" | "docs" | "streams" | "metadata" | "reflection"
+  >;
   /** The contracts to serve and who serves them. */
   readonly services: readonly Upstream[];
   readonly open: OpenChannel;
@@ -66,17 +71,21 @@ export interface Edge {
 /** Compiles an edge. Throws a StartError that lists what is wrong with the contracts' policies and HTTP rules. */
 export function createEdge(options: EdgeOptions): Edge {
   const { config, services, log, stopping } = options;
-  const upstreams = createUpstreams(services, options.open);
   const contracts = services.map(({ service }) => service);
   const policies = options.policies ?? [...readPolicies(contracts).values()];
+  const people = policies.filter(isOpenToPeople);
+  const reflected = [...new Set(people.map(({ method }) => method.parent))];
+  const reflection = config.reflection ?? true;
+  const own = createOwnServices({ services: reflected, reflection, upstreams: () => upstreams, stopping });
+  const names = config.metadata ?? usualMetadata;
+  const upstreams: Upstreams = createUpstreams([...services, ...own.upstreams], options.open, names);
   const registry = createMessageRegistry(contracts, options.types);
   const { mapping, errorDialect, explain } = config.rest;
   const table = createRouteTable(policies, registry, mapping);
   const gate = createGate(options.tokens ?? tokensOf(upstreams), options.guard);
   const { maxBodyBytes, streams } = config;
   const shared = { gate, upstreams, registry, log, streams, cut: options.cut };
-  const people = policies.filter(isOpenToPeople);
-  const rpc = createRpcEdge({ ...shared, policies: people, maxMessageBytes: maxBodyBytes });
+  const rpc = createRpcEdge({ ...shared, policies: [...people, ...own.policies], maxMessageBytes: maxBodyBytes });
   const rest = createTranscoder({ ...shared, table, maxBodyBytes, explain });
   const cors = createCors(config.corsOrigins);
   const find = createFindCall({ policies: people, table, registry });
@@ -126,7 +135,7 @@ async function dispatch(exchange: Exchange, parts: EdgeParts, upgrade: Upgrade |
   cors.allow(exchange);
   if (upgrade) return parts.sockets(exchange, upgrade);
   if (exchange.method === "OPTIONS" && answerOptions(exchange, parts)) return;
-  if (rpc.serves(exchange.path)) return rpc.handle(exchange);
+  if (rpc.serves(exchange)) return rpc.handle(exchange);
   if (await answerHealth(exchange, upstreams, parts.stopping())) return;
   if (pages?.(exchange)) return;
   return rest(exchange);
@@ -136,7 +145,7 @@ async function dispatch(exchange: Exchange, parts: EdgeParts, upgrade: Upgrade |
 function answerOptions(exchange: Exchange, { cors, rpc, table }: EdgeParts): boolean {
   const match = table.match("OPTIONS", exchange.path);
   if (match.found) return false;
-  const methods = rpc.serves(exchange.path) ? ["GET", "OPTIONS", "POST"] : allowedMethods(match.methods);
+  const methods = [...new Set([...rpc.methodsOf(exchange.path), ...allowedMethods(match.methods)])].sort();
   if (methods.length === 0) return false;
   exchange.notes.route = "OPTIONS";
   send(exchange, 204, { Allow: methods.join(", "), ...cors.preflight(exchange, methods) });

@@ -103,8 +103,6 @@ test("what is not JSON is refused with 415", async () => {
     const answer = await call(library.url, "POST /v1/books", { headers: { ...ada, "content-type": type }, body: "{}" });
     expect([type, answer.status, answer.headers["accept-post"]]).toEqual([type, 415, "application/json"]);
   }
-  const headers = { ...ada, "content-encoding": "gzip" };
-  expect((await call(library.url, "POST /v1/books", { headers, body: "x" })).status).toBe(415);
   const good = { ...ada, "content-type": 'application/json; charset="UTF-8"' };
   expect((await call(library.url, "POST /v1/books", { headers: good, body: "{}" })).status).toBe(200);
 });

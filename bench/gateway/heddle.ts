@@ -41,3 +41,7 @@ const edge = gateway({
 });
 await edge.start();
 process.send?.(new URL(edge.url).port);
+process.on("message", () => {
+  const { rss, heapUsed } = process.memoryUsage();
+  process.send?.({ residentMb: Math.round(rss / 2 ** 20), heapMb: Math.round(heapUsed / 2 ** 20) });
+});

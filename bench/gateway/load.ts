@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { KeptConnection } from "./kept-connection.ts";
 
 /** What a stretch of load found. */
 export interface Load {
@@ -8,66 +8,71 @@ export interface Load {
   readonly p99Ms: number;
 }
 
-/**
- * Sends one request after the other on each of `connections` for `durationMs`, and reads answers with a
- * Content-Length. It writes and reads bytes itself, since an HTTP client would cost more than what is measured.
- * Throws at an answer other than 200.
- */
+/** Sends one request after the other on each of `connections` for `durationMs`. Throws at an answer other than 200. */
 export async function generateLoad(
   port: number,
-  request: string,
-  how: { connections: number; durationMs: number },
+  request: Buffer,
+  how: { readonly connections: number; readonly durationMs: number },
 ): Promise<Load> {
-  const bytes = Buffer.from(request);
-  const endMs = performance.now() + how.durationMs;
   const startMs = performance.now();
-  const times = await Promise.all(Array.from({ length: how.connections }, () => keepAsking(port, bytes, endMs)));
-  const seconds = (performance.now() - startMs) / 1_000;
-  const sorted = Float64Array.from(times.flat()).sort();
+  const endMs = startMs + how.durationMs;
+  const times: number[] = [];
+  const keepAsking = async () => {
+    using connection = await KeptConnection.open(port);
+    for (let sentMs = performance.now(); sentMs < endMs; sentMs = performance.now()) {
+      await connection.ask(request);
+      times.push(performance.now() - sentMs);
+    }
+  };
+  await Promise.all(Array.from({ length: how.connections }, keepAsking));
+  return loadOf(times, performance.now() - startMs);
+}
+
+/**
+ * Begins `perSecond` requests a second, whatever becomes of those before; a request that has to wait for one of the
+ * `connections` has been waited for all the same.
+ */
+export async function generatePacedLoad(
+  port: number,
+  request: Buffer,
+  how: { readonly connections: number; readonly durationMs: number; readonly perSecond: number },
+): Promise<Load> {
+  const connections = await Promise.all(Array.from({ length: how.connections }, () => KeptConnection.open(port)));
+  const free = [...connections];
+  const due: number[] = [];
+  const times: number[] = [];
+  const startMs = performance.now();
+  const all = Math.floor((how.durationMs / 1_000) * how.perSecond);
+  const done = Promise.withResolvers<void>();
+  const serve = async (connection: KeptConnection) => {
+    for (let sinceMs = due.shift(); sinceMs !== undefined; sinceMs = due.shift()) {
+      await connection.ask(request);
+      times.push(performance.now() - sinceMs);
+    }
+    free.push(connection);
+    if (times.length === all) done.resolve();
+  };
+  let begun = 0;
+  const timer = setInterval(() => {
+    const should = Math.min(all, Math.floor(((performance.now() - startMs) / 1_000) * how.perSecond));
+    for (; begun < should; begun++) due.push(startMs + (begun * 1_000) / how.perSecond);
+    if (begun === all) clearInterval(timer);
+    while (due.length > 0) {
+      const connection = free.pop();
+      if (!connection) break;
+      serve(connection).catch(done.reject);
+    }
+  }, 1);
+  await done.promise;
+  for (const connection of connections) connection[Symbol.dispose]();
+  return loadOf(times, performance.now() - startMs);
+}
+
+function loadOf(times: readonly number[], durationMs: number): Load {
+  const sorted = Float64Array.from(times).sort();
   return {
-    requestsPerSecond: sorted.length / seconds,
+    requestsPerSecond: sorted.length / (durationMs / 1_000),
     p50Ms: sorted[Math.floor(sorted.length * 0.5)] ?? Number.NaN,
     p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN,
   };
-}
-
-function keepAsking(port: number, request: Buffer, endMs: number): Promise<number[]> {
-  const { promise, resolve, reject } = Promise.withResolvers<number[]>();
-  const socket: Socket = connect({ port, host: "127.0.0.1", noDelay: true });
-  const times: number[] = [];
-  let received = "";
-  let sentMs = 0;
-  const ask = () => {
-    sentMs = performance.now();
-    socket.write(request);
-  };
-  socket.setEncoding("latin1");
-  socket.on("connect", ask);
-  socket.on("error", reject);
-  socket.on("data", (chunk: string) => {
-    received += chunk;
-    const length = answerLength(received);
-    if (length === undefined || received.length < length) return;
-    if (!received.startsWith("HTTP/1.1 200")) {
-      socket.destroy();
-      reject(new Error(`an answer that was not expected: ${received}`));
-      return;
-    }
-    received = received.slice(length);
-    const nowMs = performance.now();
-    times.push(nowMs - sentMs);
-    if (nowMs < endMs) return ask();
-    socket.destroy();
-    resolve(times);
-  });
-  return promise;
-}
-
-/** Length of an answer with its head; undefined while the head is not complete. */
-function answerLength(text: string): number | undefined {
-  const end = text.indexOf("\r\n\r\n");
-  if (end < 0) return undefined;
-  const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, end + 2))?.[1];
-  if (length === undefined) throw new Error(`an answer without a length: ${text}`);
-  return end + 4 + Number(length);
 }

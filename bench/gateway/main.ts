@@ -1,87 +1,110 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { type CallName, calls } from "./calls.ts";
-import { generateLoad, type Load } from "./load.ts";
+import { expectEqualAnswers } from "./equal-answers.ts";
+import { startGrpcGateway } from "./grpc-gateway.ts";
+import { generateLoad, generatePacedLoad, type Load } from "./load.ts";
+import { measureMemory } from "./memory.ts";
+import { Processes } from "./processes.ts";
 
-/** What one call cost through each gateway: medians over the rounds. */
+/** What a benchmark found for one call through one gateway: medians over the rounds. */
 export interface GatewayFigures {
-  readonly heddleRequestsPerSecond: number;
-  readonly fastifyRequestsPerSecond: number;
-  /** Heddle divided by fastify. */
-  readonly ratio: number;
-  readonly heddleP50Ms: number;
-  readonly fastifyP50Ms: number;
-  readonly heddleP99Ms: number;
-  readonly fastifyP99Ms: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Heddle's rate divided by this one's. */
+  readonly heddleAgainstIt?: number;
+}
+
+/** What is measured besides. */
+export interface GatewayBenchOptions {
+  /** Also grpc-gateway, which needs Go and, once, the network. */
+  readonly go: boolean;
+  /** Also a million requests and ten thousand slow clients, instead of the rest. */
+  readonly memory: boolean;
 }
 
 const rounds = 5;
 const roundMs = 1_200;
 const warmUpMs = 1_500;
 const connections = 16;
+const paced = { connections: 64, durationMs: 5_000, perSecond: 1_000 };
 
 /**
- * Measures REST calls through the gateway against fastify with a hand-written grpc-js proxy of the same contract and
- * upstream, each in a process of its own, in alternating rounds. Takes about half a minute.
+ * Measures the gateway against others of the same contract and upstream, each in a process of its own, in alternating
+ * rounds: against fastify with a hand-written grpc-js proxy, against Connect's adapter with its gRPC transport, beside
+ * node:http with protobuf-es and nobody behind, and, if wanted, beside grpc-gateway in Go on one processor. Then what each
+ * adds at 1,000 requests a second. Takes about two minutes.
  */
-export async function runGatewayBench(): Promise<Record<CallName, GatewayFigures>> {
-  const children: ChildProcess[] = [];
-  try {
-    const upstream = await startChild("upstream.ts", "", children);
-    const heddle = Number(await startChild("heddle.ts", upstream, children));
-    const fastify = Number(await startChild("fastify.ts", upstream, children));
-    await expectEqualAnswers(heddle, fastify);
-    return {
-      "POST /v1/sessions": await compare("POST /v1/sessions", heddle, fastify),
-      "GET /v1/products/{id}": await compare("GET /v1/products/{id}", heddle, fastify),
-    };
-  } finally {
-    for (const child of children) child.kill("SIGKILL");
-  }
-}
-
-async function compare(name: CallName, heddle: number, fastify: number): Promise<GatewayFigures> {
-  const ours: Load[] = [];
-  const theirs: Load[] = [];
-  for (const port of [heddle, fastify]) await generateLoad(port, calls[name], { connections, durationMs: warmUpMs });
-  for (let round = 0; round < rounds; round++) {
-    ours.push(await generateLoad(heddle, calls[name], { connections, durationMs: roundMs }));
-    theirs.push(await generateLoad(fastify, calls[name], { connections, durationMs: roundMs }));
-  }
-  const rate = (loads: Load[]) => median(loads.map(({ requestsPerSecond }) => requestsPerSecond));
+export async function runGatewayBench(options: GatewayBenchOptions): Promise<object> {
+  using processes = new Processes();
+  const upstream = await processes.start("upstream.ts");
+  const heddle = Number(await processes.start("heddle.ts", upstream));
+  if (options.memory) return measureMemory(processes, upstream);
+  const fastify = Number(await processes.start("fastify.ts", upstream));
+  const connect = Number(await processes.start("connect.ts", upstream));
+  const plain = Number(await processes.start("plain.ts"));
+  const go = options.go ? await startGrpcGateway(processes, upstream) : undefined;
+  const withGo: Record<string, number> = go === undefined ? {} : { "grpc-gateway": go };
+  const rest = { heddle, "fastify + grpc-js": fastify, ...withGo };
+  const rpc = { heddle, "connectNodeAdapter + createGrpcTransport": connect };
+  await expectEqualAnswers(["POST /v1/sessions", "GET /v1/products/{id}"], Object.values(rest));
+  await expectEqualAnswers(["Connect JSON CreateSession", "Connect proto CreateSession"], Object.values(rpc));
   return {
-    heddleRequestsPerSecond: Math.round(rate(ours)),
-    fastifyRequestsPerSecond: Math.round(rate(theirs)),
-    ratio: round2(rate(ours) / rate(theirs)),
-    heddleP50Ms: round2(median(ours.map(({ p50Ms }) => p50Ms))),
-    fastifyP50Ms: round2(median(theirs.map(({ p50Ms }) => p50Ms))),
-    heddleP99Ms: round2(median(ours.map(({ p99Ms }) => p99Ms))),
-    fastifyP99Ms: round2(median(theirs.map(({ p99Ms }) => p99Ms))),
+    ...(await compare("POST /v1/sessions", { ...rest, "node:http, nobody behind": plain })),
+    ...(await compare("GET /v1/products/{id}", rest)),
+    ...(await compare("Connect JSON CreateSession", rpc)),
+    ...(await compare("Connect proto CreateSession", rpc)),
+    ...(await compareAtRate({ "node:http, nobody behind": plain, ...rest })),
   };
 }
 
-/** A comparison of two that do not do the same would say nothing. */
-async function expectEqualAnswers(heddle: number, fastify: number): Promise<void> {
-  for (const request of Object.values(calls)) {
-    const [method = "", path = ""] = request.split(" ");
-    const body = request.split("\r\n\r\n")[1] || null;
-    const headers = body ? { "content-type": "application/json" } : {};
-    const ask = async (port: number) =>
-      JSON.stringify(await (await fetch(`http://127.0.0.1:${port}${path}`, { method, headers, body })).json());
-    const answers = await Promise.all([ask(heddle), ask(fastify)]);
-    if (answers[0] !== answers[1]) throw new Error(`${method} ${path}: the gateways answer differently: ${answers}`);
-  }
+async function compare(call: CallName, ports: Record<string, number>): Promise<Record<string, GatewayFigures>> {
+  const load = (durationMs: number) => (port: number) => generateLoad(port, calls[call], { connections, durationMs });
+  await alternate(ports, 1, load(warmUpMs));
+  const loads = await alternate(ports, rounds, load(roundMs));
+  const own = medians(loads.heddle ?? []).requestsPerSecond;
+  return Object.fromEntries(
+    Object.entries(loads).map(([name, each]) => {
+      const figures = medians(each);
+      const ratio = name === "heddle" ? {} : { heddleAgainstIt: round2(own / figures.requestsPerSecond) };
+      return [`${call}: ${name}`, { ...figures, ...ratio }];
+    }),
+  );
 }
 
-async function startChild(file: string, argument: string, children: ChildProcess[]): Promise<string> {
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), [argument], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  children.push(child);
-  const [started] = await Promise.race([once(child, "message"), once(child, "exit")]);
-  if (typeof started !== "string") throw new Error(`${file} did not start`);
-  return started;
+/** The first of the ports is what the others' latency is added to. */
+async function compareAtRate(ports: Record<string, number>): Promise<Record<string, object>> {
+  const loads = await alternate(ports, 3, (port) => generatePacedLoad(port, calls["POST /v1/sessions"], paced));
+  const all = Object.entries(loads).map(([name, each]) => [name, medians(each)] as const);
+  const [, base] = all[0] ?? [];
+  return Object.fromEntries(
+    all.map(([name, { p50Ms, p99Ms }]) => {
+      const added = base && { addedP50Ms: round2(p50Ms - base.p50Ms), addedP99Ms: round2(p99Ms - base.p99Ms) };
+      return [`POST /v1/sessions at ${paced.perSecond}/s: ${name}`, { p50Ms, p99Ms, ...added }];
+    }),
+  );
+}
+
+async function alternate(
+  ports: Record<string, number>,
+  times: number,
+  load: (port: number) => Promise<Load>,
+): Promise<Record<string, Load[]>> {
+  const loads: Record<string, Load[]> = {};
+  for (let round = 0; round < times; round++) {
+    for (const [name, port] of Object.entries(ports)) {
+      loads[name] ??= [];
+      loads[name].push(await load(port));
+    }
+  }
+  return loads;
+}
+
+function medians(loads: readonly Load[]): GatewayFigures {
+  return {
+    requestsPerSecond: Math.round(median(loads.map(({ requestsPerSecond }) => requestsPerSecond))),
+    p50Ms: round2(median(loads.map(({ p50Ms }) => p50Ms))),
+    p99Ms: round2(median(loads.map(({ p99Ms }) => p99Ms))),
+  };
 }
 
 function median(values: readonly number[]): number {

@@ -1,34 +1,9 @@
 // The service behind both gateways: bare grpc-js, so that the gateways are what is measured.
-import { create, type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from "@bufbuild/protobuf";
-import { timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { type DescMessage, fromBinary, type Message, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { type handleUnaryCall, Server, ServerCredentials, type ServiceDefinition } from "@grpc/grpc-js";
-import { CreateSessionResponseSchema, IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
-import { CatalogService, GetProductResponseSchema } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
-
-const time = timestampFromDate(new Date("2026-01-31T12:00:00Z"));
-const session = create(CreateSessionResponseSchema, {
-  accessToken: "token",
-  refreshToken: "refresh",
-  expireTime: time,
-  user: {
-    id: "0198c0de-0000-7000-8000-000000000002",
-    email: "ada@heddle.local",
-    displayName: "Ada",
-    roles: ["customer"],
-  },
-});
-const product = create(GetProductResponseSchema, {
-  product: {
-    id: "0198c0de-0000-7000-8000-000000000001",
-    name: "A loom",
-    description: "Eight shafts, ten treadles, made of beech.",
-    category: "looms",
-    price: { currencyCode: "EUR", units: 1290n },
-    inStock: true,
-    createTime: time,
-    updateTime: time,
-  },
-});
+import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
+import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
+import { product, session } from "./answers.ts";
 
 const server = new Server();
 server.addService(

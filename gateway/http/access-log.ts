@@ -1,6 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "#mesh/telemetry";
 import type { Exchange } from "./exchange.ts";
+import { wasDelivered } from "./message.ts";
 
 /** Status written for an answer that the client did not wait for. */
 const clientGone = 499;
@@ -14,7 +15,7 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
   // A request that is cut off loses its socket before the end.
   const peer = request.socket.remoteAddress;
   response.on("close", () => {
-    const finished = response.writableFinished;
+    const finished = wasDelivered(response);
     const level = notes.fault === undefined ? "info" : "error";
     log[level](
       {

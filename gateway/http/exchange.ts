@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { MethodPolicy } from "#mesh/contract";
 import { childTrace, newTrace, parseTraceparent, type TraceContext } from "#mesh/telemetry";
-import type { Answer, HttpRequest, HttpResponse } from "./message.ts";
+import { type Answer, type HttpRequest, type HttpResponse, wasDelivered } from "./message.ts";
 
 /** One HTTP request and its answer, with what the gateway knows about it. */
 export interface Exchange {
@@ -61,7 +61,7 @@ export function beginExchange(request: HttpRequest, response: HttpResponse): Exc
   const parent = parseTraceparent(headerOf(request, "traceparent"));
   const controller = new AbortController();
   response.on("close", () => {
-    if (!response.writableFinished && !exchange.outlivesClient)
+    if (!wasDelivered(response) && !exchange.outlivesClient)
       controller.abort(new ConnectError("the client went away", Code.Canceled));
   });
   response.setHeader("X-Request-Id", requestId);

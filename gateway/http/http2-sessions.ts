@@ -24,6 +24,8 @@ const connectionWindowBytes = 1024 * 1024;
 /** What a connection may hold in memory, in megabytes. */
 const maxSessionMemory = 32;
 const anyStream = 2 ** 31 - 1;
+/** How long a client that is told to leave has for what is on its way, in milliseconds, unless it answers sooner. */
+const noticeMs = 250;
 
 /**
  * Creates the HTTP/2 side of a server. A connection without calls is closed after `idleMs`, and a call whose client
@@ -72,6 +74,12 @@ function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {
  */
 function drainSession(session: ServerHttp2Session): void {
   if (session.closed || session.destroyed) return;
+  const close = () => {
+    clearTimeout(timer);
+    session.close();
+  };
+  // After a GOAWAY, Node does not notice that the client has closed the connection, and the ping would wait for ever.
+  const timer = setTimeout(close, noticeMs);
   session.goaway(constants.NGHTTP2_NO_ERROR, anyStream);
-  session.ping(() => session.close());
+  session.ping(close);
 }

@@ -23,6 +23,8 @@ export interface HttpResponse extends EventEmitter {
   readonly writableFinished: boolean;
   readonly writableEnded: boolean;
   readonly writableLength: number;
+  /** HTTP/2 only. */
+  readonly stream?: { readonly rstCode: number };
   setHeader(name: string, value: number | string | readonly string[]): unknown;
   appendHeader(name: string, value: string | string[]): unknown;
   getHeader(name: string): number | string | string[] | undefined;
@@ -36,4 +38,11 @@ export interface HttpResponse extends EventEmitter {
   addTrailers(trailers: OutgoingHttpHeaders): void;
   end(chunk?: string | Uint8Array): unknown;
   destroy(error?: Error): unknown;
+}
+
+/** Once an answer is over: whether the client was there to the end of it. */
+export function wasDelivered(response: HttpResponse): boolean {
+  // HTTP/2 calls a stream finished, too, that its client has reset.
+  if (response.stream) return response.writableEnded && response.stream.rstCode === 0;
+  return response.writableFinished;
 }

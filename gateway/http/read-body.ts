@@ -1,5 +1,6 @@
 import { constants } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { type Encoding, encodingNames, findEncoding, inflate } from "./compression.ts";
 import { badField, EdgeError } from "./edge-error.ts";
 import type { Exchange } from "./exchange.ts";
 import type { HttpRequest, HttpResponse } from "./message.ts";
@@ -7,6 +8,11 @@ import type { HttpRequest, HttpResponse } from "./message.ts";
 /** How much of a body that nobody wants is read on, so that a client that is still sending gets to see its answer. */
 const discardedBytes = 16 * 1024 * 1024;
 const discardedMs = 5_000;
+
+/** How long a body may take that is read as a whole. */
+const bodyTimeoutMs = 120_000;
+
+const noBytes = new Uint8Array(0);
 
 /** Which bodies are read. */
 export interface BodyLimits {
@@ -18,7 +24,8 @@ export interface BodyLimits {
 
 /**
  * Reads a whole body, undefined for none. Throws 413 as soon as it is known to be above the limit, which with a
- * Content-Length is before the first byte, and 415 for a content type other than JSON or for a compressed body.
+ * Content-Length is before the first byte, and 415 for a content type other than JSON or for an
+ * encoding that is not known. The limit holds for what a compressed body inflates to, too.
  */
 export async function readBody(exchange: Exchange, limits: BodyLimits): Promise<Buffer | undefined> {
   const { request, response } = exchange;
@@ -26,7 +33,24 @@ export async function readBody(exchange: Exchange, limits: BodyLimits): Promise<
   if (!announcesBody(request)) return undefined;
   if (Number(request.headers["content-length"] ?? 0) > limitBytes) throw tooLarge(limitBytes);
   if (!anyType) checkMediaType(request);
-  checkContentEncoding(request);
+  const encoding = encodingOf(request);
+  sendContinue(request, response);
+  const body = await collect(request, limitBytes);
+  return encoding ? inflateBody(encoding, body, limitBytes) : body;
+}
+
+function inflateBody(encoding: Encoding, body: Buffer, limitBytes: number): Buffer {
+  try {
+    return Buffer.from(inflate(encoding, body, limitBytes));
+  } catch (refusal) {
+    throw ConnectError.from(refusal).code === Code.ResourceExhausted ? tooLarge(limitBytes) : refusal;
+  }
+}
+
+/** Reads a whole body as it is, empty for none. Throws 413 for one that is larger than the limit, as soon as that is known. */
+export async function readBytes({ request, response }: Exchange, limitBytes: number): Promise<Uint8Array> {
+  if (!announcesBody(request)) return noBytes;
+  if (Number(request.headers["content-length"] ?? 0) > limitBytes) throw tooLarge(limitBytes);
   sendContinue(request, response);
   return collect(request, limitBytes);
 }
@@ -99,20 +123,21 @@ function checkMediaType({ headers, method }: HttpRequest): void {
   }
 }
 
-function checkContentEncoding({ headers }: HttpRequest): void {
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") {
-    throw new EdgeError(`content encoding "${encoding}" is not taken`, Code.InvalidArgument, {
-      status: 415,
-      headers: { "Accept-Encoding": "identity" },
-    });
-  }
+function encodingOf({ headers }: HttpRequest): Encoding | null {
+  const name = headers["content-encoding"];
+  const encoding = findEncoding(name);
+  if (encoding !== undefined) return encoding;
+  throw new EdgeError(`content encoding "${name}" is not taken`, Code.InvalidArgument, {
+    status: 415,
+    headers: { "Accept-Encoding": encodingNames.join(", ") },
+  });
 }
 
 function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const chunks: Buffer[] = [];
   let size = 0;
+  const timer = setTimeout(() => reject(tooSlow()), bodyTimeoutMs);
   const onData = (chunk: Buffer) => {
     size += chunk.length;
     chunks.push(chunk);
@@ -122,9 +147,13 @@ function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
     reject(tooLarge(limitBytes));
   };
   request.on("data", onData);
-  request.on("end", () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+  request.on("end", () => {
+    clearTimeout(timer);
+    resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+  });
   // Every request closes in the end; only one that was not complete has been left.
   request.on("close", () => {
+    clearTimeout(timer);
     if (!request.complete) reject(goneAway());
   });
   request.on("error", () => reject(goneAway()));
@@ -133,6 +162,11 @@ function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
 
 function goneAway(): ConnectError {
   return new ConnectError("the client went away", Code.Canceled);
+}
+
+function tooSlow(): EdgeError {
+  const message = `the body did not arrive within ${bodyTimeoutMs / 1_000} s`;
+  return new EdgeError(message, Code.DeadlineExceeded, { status: 408 });
 }
 
 function tooLarge(limitBytes: number): EdgeError {

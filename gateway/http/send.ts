@@ -1,17 +1,22 @@
+import type { OutgoingHttpHeaders } from "node:http";
 import type { Registry } from "@bufbuild/protobuf";
+import { chooseEncoding, type Encoding, minCompressedBytes } from "./compression.ts";
 import { EdgeError } from "./edge-error.ts";
 import { dialectOf, type ErrorDialect, printError } from "./error-dialect.ts";
 import { errorHeaders, httpStatusOf, toConnectError } from "./error-status.ts";
 import type { Exchange } from "./exchange.ts";
 
-/** Sends a complete answer. `body` is JSON unless the headers name a Content-Type; undefined sends none. */
+/**
+ * Sends a complete answer, compressed where the client takes it and it pays. `body` is JSON unless the headers name a
+ * content type; undefined sends none.
+ */
 export function send(
   exchange: Exchange,
   status: number,
-  headers: Readonly<Record<string, string | number>>,
+  headers: OutgoingHttpHeaders,
   body?: string | Uint8Array,
 ): void {
-  const { response } = exchange;
+  const { request, response } = exchange;
   if (response.headersSent) return;
   const { beforeAnswer } = exchange;
   if (beforeAnswer) {
@@ -24,8 +29,41 @@ export function send(
     return;
   }
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  const type = { "Content-Type": "application/json", "Content-Length": length };
-  response.writeHead(status, { ...type, ...headers }).end(body);
+  const answer = { "content-type": "application/json", ...lowerCased(headers) };
+  if (length >= minCompressedBytes && isCompressible(answer)) {
+    response.appendHeader("Vary", "Accept-Encoding");
+    const encoding = chooseEncoding(request.headers["accept-encoding"]?.toString());
+    if (encoding) return void sendCompressed(exchange, { status, headers: answer, body, encoding });
+  }
+  response.writeHead(status, { ...answer, "content-length": length }).end(body);
+}
+
+interface Compressed {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: string | Uint8Array;
+  readonly encoding: Encoding;
+}
+
+async function sendCompressed({ response }: Exchange, { status, headers, body, encoding }: Compressed): Promise<void> {
+  const bytes = await encoding.compress(typeof body === "string" ? Buffer.from(body) : body);
+  if (response.headersSent) return;
+  const { name } = encoding;
+  response.writeHead(status, { ...headers, "content-encoding": name, "content-length": bytes.length }).end(bytes);
+}
+
+/** Pictures and archives are compressed already. */
+function isCompressible(headers: OutgoingHttpHeaders): boolean {
+  if (headers["content-encoding"] !== undefined) return false;
+  return /^(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml|proto|javascript|yaml))|^image\/svg/i.test(
+    String(headers["content-type"]),
+  );
+}
+
+function lowerCased(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const lower: OutgoingHttpHeaders = {};
+  for (const name in headers) lower[name.toLowerCase()] = headers[name];
+  return lower;
 }
 
 /** How errors are sent. */

@@ -121,8 +121,12 @@ function listenFor(http2: Http2Sessions, waiting: Set<Socket>, tls: ServerCertif
   const [serveHttp1] = server.listeners(event);
   server.removeAllListeners(event);
   server.on(event, (socket: Socket) => {
-    const handOver = (isHttp2: boolean) =>
-      isHttp2 ? http2.server.emit("connection", socket) : serveHttp1?.call(server, socket);
+    const handOver = (isHttp2: boolean) => {
+      if (!isHttp2) return serveHttp1?.call(server, socket);
+      // HTTP/1.1 goes on to answer a client that has said its last; a session of HTTP/2 would never end.
+      socket.allowHalfOpen = false;
+      return http2.server.emit("connection", socket);
+    };
     if (socket instanceof TLSSocket) return handOver(socket.alpnProtocol === "h2");
     waiting.add(socket);
     socket.on("close", () => waiting.delete(socket));

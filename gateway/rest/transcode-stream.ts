@@ -1,9 +1,9 @@
 import type { DescMethodClientStreaming, DescMethodServerStreaming, Message, Registry } from "@bufbuild/protobuf";
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { StreamLimits } from "../config.ts";
 import { type Exchange, headerOf } from "../http/exchange.ts";
 import { watchIdle } from "../http/idle.ts";
-import { callStream } from "../upstream/call-upstream.ts";
+import { callStream, type UpstreamChannel } from "../upstream/call-upstream.ts";
 import { answerUnary } from "./answer-unary.ts";
 import { asksForPretty } from "./bind-query.ts";
 import type { Route } from "./route-table.ts";
@@ -13,7 +13,7 @@ import { streamWriterOf } from "./stream-writer.ts";
 /** What a stream of a route needs. */
 export interface Streaming {
   readonly route: Route;
-  readonly transport: Transport;
+  readonly transport: UpstreamChannel;
   readonly timeoutMs: number;
   readonly registry: Registry;
   readonly streams: StreamLimits;

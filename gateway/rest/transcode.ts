@@ -69,7 +69,7 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
         throw thrown instanceof ConnectError ? nameSources(route, thrown) : thrown;
       },
     );
-    answerUnary(exchange, route, { response: response.message, pretty });
+    answerUnary(exchange, route, { response, pretty });
   };
 }
 

@@ -1,11 +1,11 @@
 import type { DescMethodStreaming, Message, Registry } from "@bufbuild/protobuf";
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { WebSocket } from "ws";
 import type { StreamLimits } from "../config.ts";
 import { statusJson, toConnectError } from "../http/error-status.ts";
 import type { Exchange } from "../http/exchange.ts";
 import { watchIdle } from "../http/idle.ts";
-import { callStream } from "../upstream/call-upstream.ts";
+import { callStream, type UpstreamChannel } from "../upstream/call-upstream.ts";
 import { type Closing, closingOf, wellDone } from "./close-code.ts";
 import { type FrameCodec, readFrames, writeFrame } from "./frames.ts";
 import { keepAlive } from "./keep-alive.ts";
@@ -19,7 +19,7 @@ export interface Conversation {
   readonly codec: FrameCodec;
   /** The request, where the URL is all of it. */
   readonly request: Message | undefined;
-  readonly transport: Transport;
+  readonly transport: UpstreamChannel;
   readonly timeoutMs: number;
   readonly limits: StreamLimits;
   readonly registry: Registry;

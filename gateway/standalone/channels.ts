@@ -3,14 +3,14 @@ import type { DescService } from "@bufbuild/protobuf";
 import type { Transport } from "@connectrpc/connect";
 import { targetPolicyOf } from "#mesh/contract";
 import type { Discovery } from "#mesh/discovery";
-import { createTargetTransport, type TargetTransport, type TargetTransportOptions } from "#mesh/rpc";
+import { type ByteCalls, createTargetTransport, type TargetTransport, type TargetTransportOptions } from "#mesh/rpc";
 import type { UpstreamConfig } from "./config.ts";
 import { readTlsFiles, secureOptionsOf } from "./upstream-tls.ts";
 
 /** A channel in use. */
 export interface ChannelLease {
   /** Passes the user's Authorization header on, or makes calls in nobody's name. */
-  transport(forwardUser: boolean): Transport;
+  transport(forwardUser: boolean): Transport & ByteCalls;
   /** Ends the use. The channel is closed with its last user, and ends the calls that are under way. */
   release(): void;
 }

@@ -1,7 +1,22 @@
-import type { DescMethodStreaming, DescMethodUnary, DescService, Message } from "@bufbuild/protobuf";
-import type { StreamResponse, Transport, UnaryResponse } from "@connectrpc/connect";
+import type { OutgoingHttpHeaders } from "node:http";
+import {
+  type DescMessage,
+  type DescMethod,
+  type DescMethodStreaming,
+  type DescMethodUnary,
+  type DescService,
+  fromBinary,
+  type Message,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { Code, ConnectError, type StreamResponse, type Transport } from "@connectrpc/connect";
+import type { Call, SentMetadata } from "#mesh/channel";
+import type { ByteCalls, ByteListener } from "#mesh/rpc";
 import { runInScope, type Scope } from "#mesh/scope";
+import type { UnaryAnswer } from "#mesh/target";
 import type { Exchange } from "../http/exchange.ts";
+import { createMetadataRules, type MetadataNames, type MetadataRules } from "./metadata-rules.ts";
+import { createOwnCalls } from "./own-calls.ts";
 
 /** A contract and who serves it. */
 export interface Upstream {
@@ -14,35 +29,49 @@ export interface Upstream {
   readonly own?: Transport;
 }
 
+/** A channel to an upstream, with what passes besides messages. */
+export interface UpstreamChannel extends Transport, ByteCalls {
+  readonly metadata: MetadataRules;
+}
+
 /** Channels to everything that is behind the gateway. */
 export interface Upstreams {
   /** The services behind it. */
   readonly list: readonly Upstream[];
   /** The channel of a service, which passes on whose call it is. */
-  channel(service: DescService): Transport;
+  channel(service: DescService): UpstreamChannel;
   /** The channel for the gateway's own calls to a service, in nobody's name. */
-  ownChannel(service: DescService): Transport;
+  ownChannel(service: DescService): UpstreamChannel;
 }
 
 /** Returns the channel to an upstream's address; `forwardUser` passes the user's Authorization header on. */
-export type OpenChannel = (upstream: Upstream, forwardUser: boolean) => Transport;
+export type OpenChannel = (upstream: Upstream, forwardUser: boolean) => Transport & ByteCalls;
 
-/** Opens one channel of each kind to each address, by the policies of the first contract that is served there. */
-export function createUpstreams(list: readonly Upstream[], open: OpenChannel): Upstreams {
+/**
+ * Takes one channel of each kind to each address, by the policies of the first contract that is served there. `names` says
+ * which metadata passes.
+ */
+export function createUpstreams(list: readonly Upstream[], open: OpenChannel, names: MetadataNames): Upstreams {
+  const metadata = createMetadataRules(names);
   const others = list.filter(({ own }) => own === undefined);
   const first = [...Map.groupBy(others, ({ address }) => address).values()].flatMap(([upstream]) => upstream ?? []);
-  const forwarding = new Map(first.map((upstream) => [upstream.address, open(upstream, true)]));
-  const nobodys = new Map(first.map((upstream) => [upstream.address, open(upstream, false)]));
-  const byService = new Map(list.map((upstream) => [upstream.service.typeName, upstream]));
-  const transportOf = (channels: ReadonlyMap<string, Transport>, { typeName }: DescService) => {
-    const upstream = byService.get(typeName);
-    return known(upstream?.own ?? channels.get(upstream?.address ?? ""), typeName);
-  };
+  const channelsOf = (forwardUser: boolean) =>
+    new Map(first.map((upstream) => [upstream.address, { ...open(upstream, forwardUser), metadata }]));
+  const [forwarding, nobodys] = [channelsOf(true), channelsOf(false)];
+  const own = list.flatMap(({ service, own }) => (own ? [[service.typeName, ownChannel(own, metadata)] as const] : []));
+  const owned = new Map(own);
+  const addresses = new Map(others.map(({ service, address }) => [service.typeName, address]));
+  const channelOf = (channels: ReadonlyMap<string, UpstreamChannel>, { typeName }: DescService) =>
+    known(owned.get(typeName) ?? channels.get(addresses.get(typeName) ?? ""), typeName);
   return {
     list: others,
-    channel: (service) => transportOf(forwarding, service),
-    ownChannel: (service) => transportOf(nobodys, service),
+    channel: (service) => channelOf(forwarding, service),
+    ownChannel: (service) => channelOf(nobodys, service),
   };
+}
+
+function ownChannel(transport: Transport, metadata: MetadataRules): UpstreamChannel {
+  return { ...transport, ...createOwnCalls(transport), metadata };
 }
 
 /** What of a request goes on to the service: who calls, until when, and under which trace and id. */
@@ -52,30 +81,83 @@ export function scopeOf({ signal, trace, requestId, request, notes }: Exchange, 
   return { signal, trace, requestId, authorization, explained, deadline: Date.now() + timeoutMs };
 }
 
-/**
- * Calls a unary method within the request's scope and notes how long it took. Of the client's headers only the
- * language is passed on: nothing that a service would take for the mesh's own word.
- */
-export async function callUnary(
-  exchange: Exchange,
-  transport: Transport,
-  call: { readonly method: DescMethodUnary; readonly message: Message; readonly timeoutMs: number },
-): Promise<UnaryResponse> {
+/** A unary call to be made. */
+export interface ByteCall {
+  readonly method: DescMethod;
+  readonly message: Uint8Array;
+  readonly timeoutMs: number;
+}
+
+/** Makes a unary call with an encoded message within the request's scope, and notes how long it took. */
+export async function callBytes(exchange: Exchange, channel: UpstreamChannel, call: ByteCall): Promise<UnaryAnswer> {
   const { method, message, timeoutMs } = call;
   const startedMs = performance.now();
   try {
     return await runInScope(scopeOf(exchange, timeoutMs), () =>
-      transport.unary(method, exchange.signal, timeoutMs, forwardedHeaders(exchange), message),
+      channel.unaryBytes(method, wishOf(exchange, channel, timeoutMs), message),
     );
   } finally {
     exchange.notes.upstreamMs = performance.now() - startedMs;
   }
 }
 
+/** Starts a call with streams of encoded messages within the request's scope. */
+export function streamBytes(
+  exchange: Exchange,
+  channel: UpstreamChannel,
+  call: { readonly method: DescMethod; readonly timeoutMs: number; readonly listener: ByteListener },
+): Promise<Call> {
+  const { method, timeoutMs, listener } = call;
+  return runInScope(scopeOf(exchange, timeoutMs), () =>
+    channel.streamBytes(method, wishOf(exchange, channel, timeoutMs), listener),
+  );
+}
+
+function wishOf(exchange: Exchange, { metadata }: UpstreamChannel, timeoutMs: number) {
+  return { signal: exchange.signal, timeoutMs, metadata: metadata.forwarded(exchange) };
+}
+
+/**
+ * Calls a unary method with a message for an answer by plain HTTP: the service's metadata become headers of the answer, also
+ * when it fails. Throws Internal for a response that cannot be read.
+ */
+export async function callUnary(
+  exchange: Exchange,
+  channel: UpstreamChannel,
+  call: { readonly method: DescMethodUnary; readonly message: Message; readonly timeoutMs: number },
+): Promise<Message> {
+  const { method, message, timeoutMs } = call;
+  const { input, output } = method;
+  try {
+    const answer = await callBytes(exchange, channel, { method, timeoutMs, message: toBinary(input, message) });
+    showAll(exchange, channel.metadata.shown(answer.header));
+    showAll(exchange, channel.metadata.shown(answer.trailer));
+    return readAnswer(output, answer.message);
+  } catch (thrown) {
+    if (thrown instanceof ConnectError) showAll(exchange, channel.metadata.shownOfError(thrown.metadata));
+    throw thrown;
+  }
+}
+
+function showAll({ response }: Exchange, headers: OutgoingHttpHeaders): void {
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) response.setHeader(name, value);
+  }
+}
+
+function readAnswer(output: DescMessage, bytes: Uint8Array): Message {
+  try {
+    return fromBinary(output, bytes);
+  } catch {
+    throw new ConnectError(`the service's answer is no valid ${output.typeName}`, Code.Internal);
+  }
+}
+
 /** Calls a streaming method within the request's scope. `signal` ends it; default: when the client goes away. */
 export function callStream(
   exchange: Exchange,
-  transport: Transport,
+  { metadata, ...transport }: UpstreamChannel,
   call: {
     readonly method: DescMethodStreaming;
     readonly messages: AsyncIterable<Message>;
@@ -84,14 +166,16 @@ export function callStream(
   },
 ): Promise<StreamResponse> {
   const { method, messages, timeoutMs, signal = exchange.signal } = call;
+  const headers = pairsOf(metadata.forwarded(exchange));
   return runInScope({ ...scopeOf(exchange, timeoutMs), signal }, () =>
-    transport.stream(method, signal, timeoutMs, forwardedHeaders(exchange), messages),
+    transport.stream(method, signal, timeoutMs, headers, messages),
   );
 }
 
-function forwardedHeaders({ request }: Exchange): Record<string, string> | undefined {
-  const language = request.headers["accept-language"];
-  return language === undefined ? undefined : { "accept-language": language };
+function pairsOf(metadata: SentMetadata): [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at < metadata.length; at += 2) pairs.push([metadata[at] ?? "", metadata[at + 1] ?? ""]);
+  return pairs;
 }
 
 function known<T>(channel: T | undefined, name: string): T {

@@ -1,3 +1,4 @@
+export type { ByteCalls, ByteListener } from "./byte-calls.ts";
 export type { CallMeter, CallRecord } from "./call-record.ts";
 export {
   type AnyRpcHandler,
@@ -16,6 +17,7 @@ export {
   type TargetTransportOptions,
 } from "./mesh-transport.ts";
 export type { ChannelKind, EndpointSettings } from "./open-endpoint.ts";
+export { createReflection } from "./reflection.ts";
 export { createRpcServer, type RpcServer, type RpcServerOptions } from "./server.ts";
 export type { ClosableTransport } from "./transport.ts";
 export { isUnseen } from "./unseen.ts";

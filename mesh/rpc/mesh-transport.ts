@@ -5,8 +5,9 @@ import { packageName, targetPolicyOf } from "#mesh/contract";
 import type { Discovery } from "#mesh/discovery";
 import type { CallExplanation } from "#mesh/resilience";
 import { type CallerPlace, type ClientMeter, createTargetChannel, type TargetView } from "#mesh/target";
+import type { ByteCalls, TransportOptions } from "./byte-calls.ts";
 import { type EndpointSettings, openEndpoint } from "./open-endpoint.ts";
-import { type ClosableTransport, createTransport, type TransportOptions } from "./transport.ts";
+import { type ClosableTransport, createTransport } from "./transport.ts";
 
 /** Whom a transport calls, and as whom. */
 export interface MeshTransportOptions extends TransportOptions, EndpointSettings {}
@@ -40,7 +41,7 @@ export interface TargetTransportOptions extends TransportOptions, EndpointSettin
 /** A transport to all instances of a service. */
 export type TargetTransport = ClosableTransport & {
   /** The same channel for the process's own calls: the user's token does not go along. */
-  readonly inNobodysName: Transport;
+  readonly inNobodysName: Transport & ByteCalls;
   view(): TargetView;
 };
 

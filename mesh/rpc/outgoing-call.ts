@@ -34,7 +34,9 @@ export interface CallWish {
   readonly signal: AbortSignal | undefined;
   /** Longest duration in milliseconds; undefined or 0 for no wish. */
   readonly timeoutMs: number | undefined;
-  readonly header: ConstructorParameters<typeof Headers>[0];
+  readonly header?: ConstructorParameters<typeof Headers>[0];
+  /** Further metadata, of names that the mesh does not use itself. */
+  readonly metadata?: SentMetadata;
 }
 
 /** Who calls. */
@@ -67,6 +69,7 @@ export async function prepareCall(method: DescMethod, wish: CallWish, side: Call
     if (proof) metadata.push("heddle-service", proof);
   }
   if (header) appendOthers(metadata, header);
+  if (wish.metadata) metadata.push(...wish.metadata);
   const signals = bothSignals(wish.signal, scope?.signal);
   const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));
   return { method, deadline, metadata, trace, requestId, signals, explained: scope?.explained ?? false };

@@ -1,4 +1,3 @@
-import { performance } from "node:perf_hooks";
 import {
   create,
   type DescMessage,
@@ -10,25 +9,13 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import { type Call, type CallStatus, decodeMetadata, type ReceivedMetadata } from "#mesh/channel";
-import type { CallExplanation } from "#mesh/resilience";
-import { affinityOf, type MeshCallListener, type MeshChannel } from "#mesh/target";
-import type { CallRecord } from "./call-record.ts";
-import { explanationDetail, readError } from "./error-details.ts";
-import { abortError, type CallerSide, type OutgoingCall, onAbort, prepareCall } from "./outgoing-call.ts";
-import { pathOf } from "./served-method.ts";
-import { noteProgress } from "./unseen.ts";
-
-/** How a transport's calls are made. */
-export interface TransportOptions extends CallerSide {
-  /** host:port; for records of calls and messages. */
-  readonly address: string;
-  /** Told about each call that has ended. */
-  readonly onCallEnd?: (record: CallRecord) => void;
-}
+import { type Call, decodeMetadata } from "#mesh/channel";
+import { affinityOf, type MeshChannel, type UnaryAnswer } from "#mesh/target";
+import { type ByteCalls, callOnce, createByteCalls, OpenCall, type TransportOptions } from "./byte-calls.ts";
+import { type OutgoingCall, prepareCall } from "./outgoing-call.ts";
 
 /** A transport that holds a connection until it is closed. Calls in flight then end Unavailable. */
-export type ClosableTransport = Transport & { close(): void };
+export type ClosableTransport = Transport & ByteCalls & { close(): void };
 
 /** Makes the calls of a typed client on a channel. */
 export function createTransport(channel: MeshChannel, options: TransportOptions): ClosableTransport {
@@ -38,13 +25,15 @@ export function createTransport(channel: MeshChannel, options: TransportOptions)
     return new OpenCall(channel, prepared, options);
   };
   return {
+    ...createByteCalls(open, options),
     // biome-ignore lint/complexity/useMaxParams: the shape of Connect's Transport
     async unary(method, signal, timeoutMs, header, input) {
       const message = create(method.input, input);
       const bytes = toBinary(method.input, message);
       const affinity = affinityOf(method, message);
       const prepared = await prepareCall(method, { signal, timeoutMs, header }, options);
-      return callOnce(open(affinity === undefined ? prepared : { ...prepared, affinity }), method, bytes);
+      const answer = await callOnce(open(affinity === undefined ? prepared : { ...prepared, affinity }), bytes);
+      return new Answer(method, decode(method.output, answer.message), answer);
     },
     // biome-ignore lint/complexity/useMaxParams: the shape of Connect's Transport
     async stream(method, signal, timeoutMs, header, input) {
@@ -58,109 +47,17 @@ export function createTransport(channel: MeshChannel, options: TransportOptions)
   };
 }
 
-/** A call that was prepared, with what is the same for every kind of call. */
-class OpenCall {
-  header: ReceivedMetadata | undefined;
-  /** How the call was made, once it has failed. */
-  explanation: CallExplanation | undefined;
-  readonly #channel: MeshChannel;
-  readonly #prepared: OutgoingCall;
-  readonly #options: TransportOptions;
-  readonly #startedAt = performance.now();
-  #release = ignore;
-
-  /** Throws when one of the call's signals has aborted before. */
-  constructor(channel: MeshChannel, prepared: OutgoingCall, options: TransportOptions) {
-    for (const signal of prepared.signals) if (signal.aborted) throw abortError(signal);
-    this.#channel = channel;
-    this.#prepared = prepared;
-    this.#options = options;
-  }
-
-  start(listener: MeshCallListener, message?: Uint8Array): Call {
-    const { method, deadline, metadata, signals, requestId, affinity } = this.#prepared;
-    const call = { path: pathOf(method), metadata, deadlineMs: deadline, method, requestId, affinity };
-    const request = message ? { ...call, message } : call;
-    const started = this.#channel.start(request, listener);
-    if (signals.length > 0) this.#release = onAbort(signals, (error) => started.cancel(error.code, error.rawMessage));
-    return started;
-  }
-
-  /** To be called once with the status; returns the error that it means, undefined for success. */
-  ended(status: CallStatus): ConnectError | undefined {
-    const { code, message, trailer } = status;
-    this.#release();
-    const { method, trace, requestId, explained } = this.#prepared;
-    const { onCallEnd, address } = this.#options;
-    const durationMs = performance.now() - this.#startedAt;
-    onCallEnd?.({ side: "client", method, code, durationMs, peer: address, trace, requestId });
-    if (code === 0) return undefined;
-    const headers = this.header ? decodeMetadata(this.header) : new Headers();
-    for (const [name, value] of decodeMetadata(trailer)) headers.append(name, value);
-    const error = readError({ code, message, trailer }, headers);
-    noteProgress(error, status, this.explanation);
-    if (explained && this.explanation) error.details.push(explanationDetail(this.explanation));
-    return error;
-  }
-}
-
-function callOnce<I extends DescMessage, O extends DescMessage>(
-  open: OpenCall,
-  method: DescMethodUnary<I, O>,
-  bytes: Uint8Array,
-): Promise<UnaryResponse<I, O>> {
-  return new Promise((resolve, reject) => {
-    let answer: Buffer | undefined;
-    const call = open.start(
-      {
-        onHeader: (received) => {
-          open.header = received;
-        },
-        onMessage: (received) => {
-          if (answer) call.cancel(Code.Unimplemented, "the server sent more than one response");
-          answer = received;
-          // The status comes only after everything is read.
-          call.read();
-        },
-        onWritable: ignore,
-        onFailed: (explanation) => {
-          open.explanation = explanation;
-        },
-        onEnd: (status) => {
-          const error = open.ended(status);
-          if (error) return reject(error);
-          if (!answer) return reject(new ConnectError("the server sent no response", Code.Unimplemented));
-          try {
-            resolve(new Answer(method, decode(method.output, answer), open.header, status.trailer));
-          } catch (fault) {
-            reject(fault);
-          }
-        },
-      },
-      bytes,
-    );
-    call.read();
-  });
-}
-
 /** The answer of a unary call. Its headers are read on demand: hardly any caller looks at them. */
 class Answer<I extends DescMessage, O extends DescMessage> implements UnaryResponse<I, O> {
   readonly stream = false;
   readonly method: DescMethodUnary<I, O>;
   readonly message: MessageShape<O>;
-  readonly #header: ReceivedMetadata | undefined;
-  readonly #trailer: ReceivedMetadata;
+  readonly #received: UnaryAnswer;
 
-  constructor(
-    method: DescMethodUnary<I, O>,
-    message: MessageShape<O>,
-    header: ReceivedMetadata | undefined,
-    trailer: ReceivedMetadata,
-  ) {
+  constructor(method: DescMethodUnary<I, O>, message: MessageShape<O>, received: UnaryAnswer) {
     this.method = method;
     this.message = message;
-    this.#header = header;
-    this.#trailer = trailer;
+    this.#received = received;
   }
 
   get service() {
@@ -168,11 +65,11 @@ class Answer<I extends DescMessage, O extends DescMessage> implements UnaryRespo
   }
 
   get header(): Headers {
-    return this.#header ? decodeMetadata(this.#header) : new Headers();
+    return decodeMetadata(this.#received.header);
   }
 
   get trailer(): Headers {
-    return decodeMetadata(this.#trailer);
+    return decodeMetadata(this.#received.trailer);
   }
 }
 
@@ -302,5 +199,3 @@ function decode<D extends DescMessage>(desc: D, bytes: Buffer): MessageShape<D> 
     throw new ConnectError(`the response is no valid ${desc.typeName}`, Code.Internal, undefined, undefined, cause);
   }
 }
-
-function ignore(): void {}

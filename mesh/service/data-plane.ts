@@ -6,7 +6,7 @@ import { createDiscovery, createRegistry, type Registry, registryBucket } from "
 import type { ServiceIdentity } from "#mesh/identity";
 import { type Bucket, maintainConnection, openBucket } from "#mesh/nats";
 import { group, type Part } from "#mesh/process";
-import { createTargetTransport, type RpcServerOptions, type TargetTransport } from "#mesh/rpc";
+import { type ByteCalls, createTargetTransport, type RpcServerOptions, type TargetTransport } from "#mesh/rpc";
 import { isNotable, type RememberedCalls, rememberCalls } from "#mesh/target";
 import type { Logger } from "#mesh/telemetry";
 import { createTrafficStore, type TrafficStore, trafficBucket } from "#mesh/traffic";
@@ -38,7 +38,7 @@ export interface DataPlane extends Part {
    * The transport to whoever serves a contract at `address` (see readTarget), made once for an address. `forwardUser`
    * false: the calls are the process's own, and the user's token does not go along. Default true.
    */
-  transport(service: DescService, address: string, forwardUser?: boolean): Transport;
+  transport(service: DescService, address: string, forwardUser?: boolean): Transport & ByteCalls;
   /** One for each address that was asked for. */
   transports(): readonly TargetTransport[];
 }

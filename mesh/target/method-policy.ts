@@ -1,4 +1,4 @@
-import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { type DescMethod, fromBinary, type Message } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { type CallPolicy, callPolicyOf } from "#mesh/contract";
 
@@ -17,4 +17,15 @@ export function policyOf(method: DescMethod): CallPolicy {
 export function affinityOf(method: DescMethod, message: Message): string | undefined {
   const field = policyOf(method).balance.affinity;
   return field && String(reflect(method.input, message).get(field));
+}
+
+/** The same of an encoded message, which is read only where there is such a field; bytes that cannot be read have none. */
+export function affinityOfBytes(method: DescMethod, bytes: Uint8Array): string | undefined {
+  if (policyOf(method).balance.affinity === undefined) return undefined;
+  try {
+    return affinityOf(method, fromBinary(method.input, bytes));
+  } catch {
+    // The service says what is wrong with it.
+    return undefined;
+  }
 }

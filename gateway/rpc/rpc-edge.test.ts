@@ -1,21 +1,52 @@
 import { fromJson, type JsonValue, type Message, toJson } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient, type Transport } from "@connectrpc/connect";
-import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
-import { describe, expect, test } from "vitest";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { afterAll, describe, expect, test } from "vitest";
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
-import { call, Library, startLibrary } from "../library.fixture.ts";
+import { testAuthority } from "#mesh/testing";
+import { call, Library, type LibraryOptions, startLibrary } from "../library.fixture.ts";
 
 const ada = { authorization: "Bearer ada:customer" };
 const rpc = "/test.library.v1.Library";
 
-const protocols: [name: string, open: (baseUrl: string) => Transport][] = [
-  ["Connect with JSON", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1" })],
-  ["Connect with proto", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1", useBinaryFormat: true })],
-  ["Connect by GET", (baseUrl) => createConnectTransport({ baseUrl, httpVersion: "1.1", useHttpGet: true })],
-  ["gRPC-Web", (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: "1.1" })],
+type Open = (baseUrl: string) => Transport;
+
+const http1 = (baseUrl: string) => ({ baseUrl, httpVersion: "1.1" }) as const;
+const http2 = (baseUrl: string) => {
+  return { baseUrl, httpVersion: "2", nodeOptions: { rejectUnauthorized: false } } as const;
+};
+
+const plaintext: [name: string, open: Open][] = [
+  ["Connect with JSON", (url) => createConnectTransport(http1(url))],
+  ["Connect with proto", (url) => createConnectTransport({ ...http1(url), useBinaryFormat: true })],
+  ["Connect by GET", (url) => createConnectTransport({ ...http1(url), useHttpGet: true })],
+  ["gRPC-Web", (url) => createGrpcWebTransport(http1(url))],
+  ["gRPC-Web with JSON", (url) => createGrpcWebTransport({ ...http1(url), useBinaryFormat: false })],
+  ["Connect with JSON over HTTP/2", (url) => createConnectTransport(http2(url))],
+  ["Connect with proto over HTTP/2", (url) => createConnectTransport({ ...http2(url), useBinaryFormat: true })],
+  ["gRPC-Web over HTTP/2", (url) => createGrpcWebTransport(http2(url))],
+  ["gRPC", (url) => createGrpcTransport(http2(url))],
+  ["gRPC with JSON", (url) => createGrpcTransport({ ...http2(url), useBinaryFormat: false })],
+];
+const overTls: [name: string, open: Open][] = [
+  ["Connect over TLS", (url) => createConnectTransport(http2(url))],
+  ["Connect over TLS and HTTP/1.1", (url) => createConnectTransport({ ...http2(url), httpVersion: "1.1" })],
+  ["gRPC-Web over TLS", (url) => createGrpcWebTransport(http2(url))],
+  ["gRPC over TLS", (url) => createGrpcTransport(http2(url))],
+];
+const authority = await testAuthority();
+const tls = authority.write(await authority.issue("spiffe://heddle.local/edge"));
+afterAll(() => authority[Symbol.dispose]());
+
+const protocols = [
+  ...plaintext.map(([name, open]) => [name, open, startLibrary] as const),
+  ...overTls.map(
+    ([name, open]) =>
+      [name, open, (options: LibraryOptions = {}) => startLibrary({ ...options, config: { tls } })] as const,
+  ),
 ];
 
-describe.each(protocols)("%s", (_name, open) => {
+describe.each(protocols)("%s", (_name, open, startLibrary) => {
   test("a unary call", async () => {
     await using library = await startLibrary();
     expect(await unary(open(library.url), "getBook", { id: "7" })).toMatchObject({
@@ -100,7 +131,7 @@ test("streams of requests by Connect", async () => {
 test("plain HTTP sees why an rpc was refused", async () => {
   await using library = await startLibrary();
   const get = await call(library.url, `GET ${rpc}/CreateBook`);
-  expect([get.status, get.headers.allow]).toEqual([405, "POST"]);
+  expect([get.status, get.headers.allow]).toEqual([405, "OPTIONS, POST"]);
   const text = await call(library.url, `POST ${rpc}/CreateBook`, {
     headers: { "content-type": "text/plain" },
     body: "x",
@@ -109,7 +140,8 @@ test("plain HTTP sees why an rpc was refused", async () => {
   const stream = await call(library.url, `POST ${rpc}/WatchBook`, { body: "{}" });
   expect([stream.status, stream.headers["accept-post"]]).toEqual([415, expect.stringContaining("connect+json")]);
   const grpc = { headers: { "content-type": "application/grpc" }, body: "x" };
-  expect((await call(library.url, `POST ${rpc}/GetBook`, grpc)).status).toBe(415);
+  const refused = await call(library.url, `POST ${rpc}/GetBook`, grpc);
+  expect([refused.status, refused.text]).toEqual([505, expect.stringContaining("gRPC needs HTTP/2")]);
   const stranger = await call(library.url, `POST ${rpc}/CreateBook`, { body: "{}" });
   expect([stranger.status, stranger.headers["www-authenticate"]]).toEqual([401, "Bearer"]);
 });
