@@ -10,6 +10,7 @@ import { createGate } from "./guard/authenticate.ts";
 import { type Cors, createCors } from "./guard/cors.ts";
 import { isOpenToPeople } from "./guard/edge-method.ts";
 import type { Guard } from "./guard/guard.ts";
+import { createSecurityHeaders } from "./guard/security-headers.ts";
 import type { Exchange } from "./http/exchange.ts";
 import { send, sendError } from "./http/send.ts";
 import type { Upgrade } from "./http/upgrade.ts";
@@ -32,7 +33,7 @@ import { usualMetadata } from "./upstream/metadata-rules.ts";
 export interface EdgeOptions {
   readonly config: Pick<
     GatewayConfig,
-    "corsOrigins" | "rest" | "maxBodyBytes" | "docs" | "streams" | "metadata" | "reflection"
+    "corsOrigins" | "tls" | "rest" | "maxBodyBytes" | "docs" | "streams" | "metadata" | "reflection"
   >;
   /** The contracts to serve and who serves them. */
   readonly services: readonly Upstream[];
@@ -87,7 +88,7 @@ export function createEdge(options: EdgeOptions): Edge {
   const shared = { gate, upstreams, registry, log, streams, cut: options.cut };
   const rpc = createRpcEdge({ ...shared, policies: [...people, ...own.policies], maxMessageBytes: maxBodyBytes });
   const rest = createTranscoder({ ...shared, table, maxBodyBytes, explain });
-  const cors = createCors(config.corsOrigins);
+  const cors = createCors({ ...options.guard.cors, origins: config.corsOrigins });
   const find = createFindCall({ policies: people, table, registry });
   const sockets = createSocketEdge({ ...shared, find, cors, maxMessageBytes: maxBodyBytes });
   const documentation = options.documentation ?? {
@@ -101,6 +102,7 @@ export function createEdge(options: EdgeOptions): Edge {
   const parts = {
     rpc,
     rest,
+    secure: createSecurityHeaders(config.tls !== undefined),
     sockets,
     table,
     cors,
@@ -127,11 +129,13 @@ interface EdgeParts {
   readonly upstreams: Upstreams;
   readonly pages?: ApiPages;
   readonly sockets: ServeSocket;
+  secure(exchange: Exchange): void;
   stopping(): boolean;
 }
 
 async function dispatch(exchange: Exchange, parts: EdgeParts, upgrade: Upgrade | undefined): Promise<void> {
   const { cors, rpc, rest, upstreams, pages } = parts;
+  parts.secure(exchange);
   cors.allow(exchange);
   if (upgrade) return parts.sockets(exchange, upgrade);
   if (exchange.method === "OPTIONS" && answerOptions(exchange, parts)) return;
@@ -144,12 +148,20 @@ async function dispatch(exchange: Exchange, parts: EdgeParts, upgrade: Upgrade |
 /** Answers OPTIONS for every path that exists, unless a rule of the contracts serves it itself. */
 function answerOptions(exchange: Exchange, { cors, rpc, table }: EdgeParts): boolean {
   const match = table.match("OPTIONS", exchange.path);
-  if (match.found) return false;
-  const methods = [...new Set([...rpc.methodsOf(exchange.path), ...allowedMethods(match.methods)])].sort();
+  const asked = cors.askedMethod(exchange);
+  if (match.found && asked === undefined) return false;
+  const methods = match.found
+    ? servedMethods(table, exchange.path, asked)
+    : [...new Set([...rpc.methodsOf(exchange.path), ...allowedMethods(match.methods)])].sort();
   if (methods.length === 0) return false;
   exchange.notes.route = "OPTIONS";
   send(exchange, 204, { Allow: methods.join(", "), ...cors.preflight(exchange, methods) });
   return true;
+}
+
+/** Where a rule of the contracts takes OPTIONS itself, a page is told of its own method only. */
+function servedMethods(table: RouteTable, path: string, asked = ""): string[] {
+  return table.match(asked, path).found ? [asked] : [];
 }
 
 function tokensOf(upstreams: Upstreams): AccessTokenVerifier {

@@ -431,24 +431,6 @@ test("the access log has the template, never what people typed", async () => {
   expect(JSON.stringify(library.lines)).not.toContain("secret");
 });
 
-test("pages of allowed origins may call", async () => {
-  await using library = await startLibrary({ config: { corsOrigins: ["https://shop.example"] } });
-  const preflight = { "access-control-request-method": "PATCH", "access-control-request-headers": "authorization" };
-  const asked = await call(library.url, "OPTIONS /v1/books/7", {
-    headers: { origin: "https://shop.example", ...preflight },
-  });
-  expect(asked.headers).toMatchObject({
-    "access-control-allow-origin": "https://shop.example",
-    "access-control-allow-methods": "DELETE, GET, HEAD, OPTIONS, PATCH",
-    "access-control-allow-headers": "authorization",
-    vary: "Origin",
-  });
-  const got = await call(library.url, "GET /v1/books/7", { headers: { origin: "https://shop.example" } });
-  expect(got.headers["access-control-allow-origin"]).toBe("https://shop.example");
-  const other = await call(library.url, "GET /v1/books/7", { headers: { origin: "https://evil.example" } });
-  expect([other.status, other.headers["access-control-allow-origin"]]).toEqual([200, undefined]);
-});
-
 test("requests that HTTP does not allow leave the process answering", async () => {
   await using library = await startLibrary();
   const rpc =

@@ -8,6 +8,7 @@ import { createLogger, type Logger } from "#mesh/telemetry";
 import type { GatewayConfig } from "./config.ts";
 import { createEdge, type Documentation } from "./edge.ts";
 import { createGuard } from "./guard/guard.ts";
+import { sharedMemory } from "./guard/shared-memory.ts";
 import { answerRequests } from "./http/answer-requests.ts";
 import { createHttpPart } from "./http/serve.ts";
 import type { OpenChannel, Upstream } from "./upstream/call-upstream.ts";
@@ -44,7 +45,7 @@ export function gateway(options: GatewayOptions): Gateway {
   const log = options.log ?? createLogger({ name: "gateway", level: config.logLevel, format: config.logFormat });
   const { identity, part: certificates } = openIdentity("gateway", config.security, log);
   const plane = createDataPlane({ name: "gateway", identity, config, log });
-  const guard = createGuard(config.guard, log);
+  const guard = createGuard(config.guard, log, sharedMemory(config.guard, log));
   const own = ownServices(plane);
   const open = options.open ?? (({ service, address }, forwardUser) => plane.transport(service, address, forwardUser));
   const compile = (services: readonly Upstream[]) =>

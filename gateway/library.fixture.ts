@@ -9,6 +9,7 @@ import { createLogger } from "#mesh/telemetry";
 import { channelUnderTest, silentLogger } from "#mesh/testing";
 import type { GatewayConfig } from "./config.ts";
 import { type GatewayOptions, gateway } from "./gateway.ts";
+import { defaultGuard } from "./guard/guard-config.ts";
 import { defaultRestConfig } from "./rest/rest-config.ts";
 import { compileContract, serviceOf } from "./run-time-contract.fixture.ts";
 
@@ -140,12 +141,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
     docs: true,
-    guard: {
-      proxies: { count: 0, header: "x-forwarded-for" },
-      rateLimitFactor: 1,
-      keptAnswersMs: 86_400_000,
-      database: undefined,
-    },
+    guard: defaultGuard,
     drainDelayMs: 0,
     drainTimeoutMs: 1_000,
     rest: defaultRestConfig,

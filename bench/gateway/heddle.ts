@@ -1,7 +1,9 @@
 // Our gateway as it runs in production, its access log included; tokens are the only part that the calls do not need.
+
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
 import { gateway } from "../../gateway/gateway.ts";
+import { defaultGuard } from "../../gateway/guard/guard-config.ts";
 import { defaultRestConfig } from "../../gateway/rest/rest-config.ts";
 
 const address = process.argv[2] ?? "";
@@ -21,12 +23,7 @@ const edge = gateway({
     registryUrl: "nats://127.0.0.1:1",
     self: { address: "", version: "", zone: "", weight: 1 },
     corsOrigins: [],
-    guard: {
-      proxies: { count: 0, header: "x-forwarded-for" },
-      rateLimitFactor: 1,
-      keptAnswersMs: 86_400_000,
-      database: undefined,
-    },
+    guard: defaultGuard,
     rest: defaultRestConfig,
     maxBodyBytes: 4 * 1024 * 1024,
     docs: true,

@@ -6,43 +6,64 @@ export interface Cors {
   allow(exchange: Exchange): void;
   /** Whether pages of an origin may call. */
   admits(origin: string): boolean;
-  /** Headers of the answer to a preflight; none for an origin that is not allowed. */
+  /** The method that a page of an allowed origin asks for ahead of its request; undefined for any other request. */
+  askedMethod(exchange: Exchange): string | undefined;
+  /** Headers of the answer to such a question, for a path with these methods. */
   preflight(exchange: Exchange, methods: readonly string[]): Record<string, string>;
 }
 
-const exposed = "Retry-After, WWW-Authenticate, X-Request-Id, Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin";
+/** Who may call from where, and with what. */
+export interface CorsOptions {
+  /** Origins such as "https://shop.example"; "*" stands for all. */
+  readonly origins: readonly string[];
+  /** Names of headers that pages may send besides those that the gateway itself reads. */
+  readonly headers: readonly string[];
+  /** Whether pages from the internet may call a gateway in a private network (WICG Private Network Access). */
+  readonly privateNetwork: boolean;
+}
+
+/** What the gateway reads of requests, or passes on, and a page may not send unasked. */
+const readHeaders = [
+  ...["Authorization", "Content-Type", "Content-Encoding", "Idempotency-Key", "If-None-Match", "Last-Event-ID"],
+  ...["X-Request-Id", "Traceparent", "Tracestate", "X-Server-Timeout", "X-Grpc-Web", "X-User-Agent", "Grpc-Timeout"],
+  ...["Connect-Protocol-Version", "Connect-Timeout-Ms", "Connect-Content-Encoding", "Connect-Accept-Encoding"],
+  ...["Grpc-Encoding", "Grpc-Accept-Encoding"],
+];
 const preflightSeconds = 7_200;
 
 /**
- * Creates the rules for a list of origins such as "https://shop.example"; "*" stands for all. Credentials are tokens
- * in a header, never cookies, so Access-Control-Allow-Credentials is not sent.
+ * Creates the rules. Credentials are tokens in a header, never cookies, so Access-Control-Allow-Credentials is not sent,
+ * and pages may read every header of an answer.
  */
-export function createCors(origins: readonly string[]): Cors {
+export function createCors({ origins, headers, privateNetwork }: CorsOptions): Cors {
   const listed = new Set(origins);
   const all = listed.has("*");
-
-  function allowed({ request, response }: Exchange): string | undefined {
-    const { origin } = request.headers;
-    if (listed.size === 0 || origin === undefined) return undefined;
-    if (!all) response.appendHeader("Vary", "Origin");
-    return all ? "*" : listed.has(origin) ? origin : undefined;
-  }
+  const allowedHeaders = [...readHeaders, ...headers].join(", ");
+  const admits = (origin: string) => all || listed.has(origin);
 
   return {
-    admits: (origin) => all || listed.has(origin),
-    allow(exchange) {
-      const origin = allowed(exchange);
-      if (origin === undefined) return;
-      exchange.response.setHeader("Access-Control-Allow-Origin", origin);
-      exchange.response.setHeader("Access-Control-Expose-Headers", exposed);
+    admits,
+    allow({ request, response }) {
+      if (listed.size === 0) return;
+      const { origin } = request.headers;
+      // Without Vary, a cache would give the answer for one origin, or for none, to a page of another.
+      if (!all) response.appendHeader("Vary", "Origin");
+      if (!all && (origin === undefined || !listed.has(origin))) return;
+      response.setHeader("Access-Control-Allow-Origin", all ? "*" : (origin ?? ""));
+      response.setHeader("Access-Control-Expose-Headers", "*");
     },
-    preflight({ request, response }, methods): Record<string, string> {
-      if (!response.hasHeader("Access-Control-Allow-Origin")) return {};
-      if (request.headers["access-control-request-method"] === undefined) return {};
+    askedMethod({ request, method }) {
+      const { origin, "access-control-request-method": asked } = request.headers;
+      return method === "OPTIONS" && origin !== undefined && admits(origin) ? asked : undefined;
+    },
+    preflight(exchange, methods) {
+      if (this.askedMethod(exchange) === undefined) return {};
+      const asksForPrivate = exchange.request.headers["access-control-request-private-network"] === "true";
       return {
         "Access-Control-Allow-Methods": methods.join(", "),
-        "Access-Control-Allow-Headers": request.headers["access-control-request-headers"] ?? "",
+        "Access-Control-Allow-Headers": allowedHeaders,
         "Access-Control-Max-Age": String(preflightSeconds),
+        ...(privateNetwork && asksForPrivate && { "Access-Control-Allow-Private-Network": "true" }),
       };
     },
   };

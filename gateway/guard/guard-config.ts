@@ -1,5 +1,6 @@
 import { readEnvironment, variable } from "#mesh/config";
 import type { Proxies } from "./client-address.ts";
+import type { CorsOptions } from "./cors.ts";
 
 /** How the edge is guarded, beyond what the contracts say. Frozen. */
 export interface GuardConfig {
@@ -8,9 +9,22 @@ export interface GuardConfig {
   readonly rateLimitFactor: number;
   /** How long the answer to a request with an Idempotency-Key is kept, in milliseconds. */
   readonly keptAnswersMs: number;
+  /** What pages of allowed origins may do. */
+  readonly cors: Omit<CorsOptions, "origins">;
   /** Where several gateways count together; undefined: each for itself. */
   readonly database: { readonly postgresUrl: string; readonly name: string; readonly poolSize: number } | undefined;
 }
+
+/** What holds where nothing else is said. */
+export const defaultGuard: GuardConfig = {
+  proxies: { count: 0, header: "x-forwarded-for" },
+  rateLimitFactor: 1,
+  keptAnswersMs: 86_400_000,
+  cors: { headers: [], privateNetwork: false },
+  database: undefined,
+};
+
+const headerName = /^[\w!#$%&'*+.^`|~-]+$/;
 
 const shape = {
   GATEWAY_TRUSTED_PROXIES: variable
@@ -27,6 +41,16 @@ const shape = {
   GATEWAY_IDEMPOTENCY_LIFETIME: variable
     .durationMs(86_400_000)
     .describe("how long the answer to a request with an Idempotency-Key is kept"),
+  GATEWAY_CORS_HEADERS: variable
+    .text("")
+    .refine(
+      (text) => namesOf(text).every((name) => headerName.test(name)),
+      "must be names of headers, with commas between",
+    )
+    .describe("headers that pages may send besides those that the gateway reads"),
+  GATEWAY_CORS_PRIVATE_NETWORK: variable
+    .flag(false)
+    .describe("whether pages from the internet may call a gateway in a private network"),
   GATEWAY_POSTGRES_URL: variable.url().optional().describe("server of the database that several gateways share"),
 };
 
@@ -41,7 +65,15 @@ export function readGuardConfig(
   return Object.freeze({
     proxies: { count: read.GATEWAY_TRUSTED_PROXIES, header: read.GATEWAY_FORWARDED_HEADER },
     keptAnswersMs: read.GATEWAY_IDEMPOTENCY_LIFETIME,
+    cors: { headers: namesOf(read.GATEWAY_CORS_HEADERS), privateNetwork: read.GATEWAY_CORS_PRIVATE_NETWORK },
     rateLimitFactor: read.GATEWAY_RATE_LIMIT_FACTOR,
     database: postgresUrl ? { postgresUrl, name: `${databasePrefix}gateway`, poolSize } : undefined,
   });
+}
+
+function namesOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }

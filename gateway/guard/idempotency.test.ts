@@ -36,6 +36,20 @@ test("the same request with the same key has its effect once, and its first answ
   expect((await write(edge.url, key("two"))).json()).toMatchObject({ id: "n2" });
 });
 
+test("a unary call of Connect with a key has its effect once, and its first answer again", async () => {
+  await using desk = await countingDesk();
+  await using edge = await startGateway(desk.address);
+  const connect = (text: string) =>
+    call(edge.url, "POST /test.desk.v1.Desk/WriteNote", { headers: { ...ada, ...key("one") }, body: text });
+  const [first, again] = [await connect('{"text":"hello"}'), await connect('{"text":"hello"}')];
+  expect([first.status, first.json(), again.text]).toEqual([200, { id: "n1", text: "hello" }, first.text]);
+  expect(again.headers["idempotent-replayed"]).toBe("true");
+  const other = await connect('{"text":"goodbye"}');
+  // Connect ties the status to the code.
+  expect([other.status, other.json()]).toMatchObject([400, { code: "invalid_argument" }]);
+  expect(desk.calls()).toBe(1);
+});
+
 test("a key belongs to one request of one user", async () => {
   await using desk = await countingDesk();
   await using edge = await startGateway(desk.address);

@@ -4,7 +4,6 @@ import { durationFromMs, MethodOptions_IdempotencyLevel as IdempotencyLevel } fr
 import { Code, ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import type { MethodPolicy } from "#mesh/contract";
-import { driverError } from "#mesh/db";
 import type { User } from "#mesh/identity";
 import type { Logger } from "#mesh/telemetry";
 import { EdgeError } from "../http/edge-error.ts";
@@ -54,10 +53,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     exchange.beforeAnswer = async (answer) => {
       const kept = isFinal(exchange, answer) ? store.keep(key, keptOf(answer)) : store.release(key);
       await kept.catch((error: unknown) => {
-        log.error(
-          { err: driverError(error), requestId: exchange.requestId },
-          "the answer of a keyed request is not kept",
-        );
+        log.error({ err: error, requestId: exchange.requestId }, "the answer of a keyed request is not kept");
       });
       running.delete(over.promise);
       over.resolve();
@@ -67,7 +63,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   async function beforeCall(exchange: Exchange, key: string, claimed: Claimed): Promise<boolean> {
     const times = { leaseMs: Math.min(claimed.policy.deadlineMs + graceMs, lifeMs), lifeMs };
     const claim = await store.claim(key, fingerprintOf(exchange, claimed.body), times).catch((error: unknown) => {
-      log.error({ err: driverError(error), requestId: exchange.requestId }, "keyed requests cannot be looked up");
+      log.error({ err: error, requestId: exchange.requestId }, "keyed requests cannot be looked up");
       throw later("requests with an Idempotency-Key cannot be looked up", Code.Unavailable);
     });
     if (claim.state === "first") begin(exchange, key);

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { sql } from "drizzle-orm";
 import type { PostgresJsDatabase } from "drizzle-orm/postgres-js";
+import { driverError } from "#mesh/db";
 import type { Claim, IdempotencyStore } from "./idempotency-store.ts";
 import { openAnswer, sealAnswer } from "./sealed-answer.ts";
 import { within } from "./within.ts";
@@ -20,6 +21,11 @@ interface Row extends Record<string, unknown> {
  * made from the client's, of which the database has only a hash.
  */
 export function sharedIdempotencyStore(orm: PostgresJsDatabase): IdempotencyStore {
+  const ask = <T>(work: Promise<T>) =>
+    within(patienceMs, work).catch((error: unknown) => {
+      throw driverError(error);
+    });
+
   async function claim(key: string, fingerprint: Buffer, leaseMs: number, lifeMs: number): Promise<Claim> {
     const name = nameOf(key);
     const [row] = await orm.execute<Row>(sql`
@@ -44,14 +50,14 @@ export function sharedIdempotencyStore(orm: PostgresJsDatabase): IdempotencyStor
   }
 
   return {
-    claim: (key, fingerprint, { leaseMs, lifeMs }) => within(patienceMs, claim(key, fingerprint, leaseMs, lifeMs)),
+    claim: (key, fingerprint, { leaseMs, lifeMs }) => ask(claim(key, fingerprint, leaseMs, lifeMs)),
     async keep(key, answer) {
       const sealed = sealAnswer(key, answer);
       const keep = sql`update idempotency_key set answer = ${sealed} where key = ${nameOf(key)} and answer is null`;
-      await within(patienceMs, orm.execute(keep));
+      await ask(orm.execute(keep));
     },
     async release(key) {
-      await within(patienceMs, orm.execute(sql`delete from idempotency_key where key = ${nameOf(key)}`));
+      await ask(orm.execute(sql`delete from idempotency_key where key = ${nameOf(key)}`));
     },
   };
 }

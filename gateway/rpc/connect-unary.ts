@@ -25,6 +25,7 @@ export async function answerConnectUnary(exchange: Exchange, rpc: RpcMethod, dia
     const read =
       exchange.method === "POST" ? await readPostMessage(exchange, rpc) : readGetMessage(exchange.query, rpc);
     const message = dialect.json ? rpc.json.encode(read) : read;
+    if (await exchange.beforeCall?.(read)) return;
     const { method } = rpc.policy;
     const timeoutMs = remainingMs(exchange, rpc.policy, askedMs);
     const answer = await callBytes(exchange, rpc.channel, { method, message, timeoutMs });

@@ -90,7 +90,13 @@ export const configShape = z.strictObject({
     .record(z.string(), upstream)
     .refine((all) => Object.keys(all).length > 0, "must name at least one server"),
   http: z.strictObject({ rules: z.array(httpRule).default([]) }).prefault({}),
-  cors: z.strictObject({ origins: z.array(origin).default([]) }).prefault({}),
+  cors: z
+    .strictObject({
+      origins: z.array(origin).default([]),
+      headers: z.array(z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, "must be the name of a header")).default([]),
+      private_network: z.boolean().default(false),
+    })
+    .prefault({}),
   auth: auth.optional(),
   limits: z
     .strictObject({
@@ -149,5 +155,5 @@ export const configNames: readonly string[] = [
   ...["server_name", "http", "rules", "cors", "origins", "auth", "issuer", "jwks", "audience", "roles_claim", "public"],
   ...["limits", "max_body_bytes", "deadline", "stream_deadline", "reflection", "stop", "delay", "timeout", "metrics"],
   ...["registry", "nats", "streams", "open_after", "heartbeat", "idle_timeout", "docs", "title"],
-  ...["trusted_proxies", "forwarded_header"],
+  ...["trusted_proxies", "forwarded_header", "headers", "private_network"],
 ];

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { defaultGuard } from "../guard/guard-config.ts";
 import { SetupError } from "./config.ts";
 import { readConfig, readConfigFile } from "./read-config.ts";
 
@@ -40,10 +41,7 @@ test("a short file has the documented defaults", () => {
     rules: [],
     corsOrigins: [],
     auth: undefined,
-    guard: {
-      proxies: { count: 0, header: "x-forwarded-for" },
-      ...{ rateLimitFactor: 1, keptAnswersMs: 86_400_000, database: undefined },
-    },
+    guard: defaultGuard,
     limits: {
       maxBodyBytes: 4_194_304,
       deadlineMs: 10_000,

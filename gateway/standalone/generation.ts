@@ -73,7 +73,7 @@ function compile({ contracts, policies, leases }: Compiled, options: GenerationO
   return createEdge({
     ...{ policies, tokens, guard, log, stopping, cut, services: upstreams },
     config: {
-      ...{ corsOrigins, streams, rest: defaultRestConfig },
+      ...{ corsOrigins, tls: config.listen.tls, streams, rest: defaultRestConfig },
       ...{ maxBodyBytes: limits.maxBodyBytes, docs: docs !== undefined },
     },
     documentation: docs && { ...docs, files: () => contracts.flatMap(({ registry }) => [...registry.files]) },

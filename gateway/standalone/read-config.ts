@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { readTarget } from "#mesh/discovery";
+import { defaultGuard } from "../guard/guard-config.ts";
 import { SetupError, type StandaloneConfig, type UpstreamConfig } from "./config.ts";
 import { faultsOf, lineOf } from "./config-faults.ts";
 import { type ConfigValues, configShape } from "./config-shape.ts";
@@ -76,8 +77,9 @@ function configOf(values: ConfigValues, { folder, files = [] }: ConfigSource): S
       ...{ streamDeadlineMs: limits.stream_deadline, reflectionMs: limits.reflection },
     },
     guard: {
+      ...defaultGuard,
       proxies: { count: limits.trusted_proxies, header: limits.forwarded_header },
-      ...{ rateLimitFactor: 1, keptAnswersMs: 86_400_000, database: undefined },
+      cors: { headers: cors.headers, privateNetwork: cors.private_network },
     },
     streams: {
       ...{ openAfterMs: streams.open_after, heartbeatMs: streams.heartbeat, idleTimeoutMs: streams.idle_timeout },
