@@ -6,8 +6,9 @@ import { type AccessTokenVerifier, accessTokenVerifier, remoteKeys } from "#mesh
 import { StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import type { GatewayConfig } from "./config.ts";
-import { createGate } from "./guard/authenticate.ts";
+import { createGate, type Gate } from "./guard/authenticate.ts";
 import { type Cors, createCors } from "./guard/cors.ts";
+import { createDeprecation } from "./guard/deprecation.ts";
 import { isOpenToPeople } from "./guard/edge-method.ts";
 import type { Guard } from "./guard/guard.ts";
 import { createSecurityHeaders } from "./guard/security-headers.ts";
@@ -83,7 +84,12 @@ export function createEdge(options: EdgeOptions): Edge {
   const registry = createMessageRegistry(contracts, options.types);
   const { mapping, errorDialect, explain } = config.rest;
   const table = createRouteTable(policies, registry, mapping);
-  const gate = createGate(options.tokens ?? tokensOf(upstreams), options.guard);
+  const announce = createDeprecation(people, table);
+  const admit = createGate(options.tokens ?? tokensOf(upstreams), options.guard);
+  const gate: Gate = (exchange, policy) => {
+    announce(exchange, policy);
+    return admit(exchange, policy);
+  };
   const { maxBodyBytes, streams } = config;
   const shared = { gate, upstreams, registry, log, streams, cut: options.cut };
   const rpc = createRpcEdge({ ...shared, policies: [...people, ...own.policies], maxMessageBytes: maxBodyBytes });

@@ -3,6 +3,7 @@ import { DiscoveryService } from "#gen/heddle/discovery/v1/discovery_service_pb.
 import { JsonWebKeyService } from "#gen/heddle/identity/v1/json_web_key_service_pb.ts";
 import { IdentityService } from "#gen/platform/identity/v1/identity_service_pb.ts";
 import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
+import { CatalogService as CatalogServiceV2 } from "#gen/shop/catalog/v2/catalog_service_pb.ts";
 import { DashboardService } from "#gen/shop/dashboard/v1/dashboard_service_pb.ts";
 import { InventoryService } from "#gen/shop/inventory/v1/inventory_service_pb.ts";
 import { OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
@@ -20,6 +21,7 @@ const served: readonly { readonly service: DescService; readonly at: DescService
   // Every process knows the same registry.
   { service: DiscoveryService, at: IdentityService },
   { service: CatalogService, at: CatalogService },
+  { service: CatalogServiceV2, at: CatalogService },
   { service: InventoryService, at: InventoryService },
   { service: OrderService, at: OrderService },
   { service: PaymentService, at: PaymentService },

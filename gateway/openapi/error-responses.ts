@@ -30,12 +30,19 @@ export function errorResponses(packages: Iterable<string>, files: readonly DescF
 
 /** What a client may switch on: the reason of google.rpc.ErrorInfo. */
 function reasonsText(name: string, files: readonly DescFile[]): string {
-  const enums = files.filter(({ proto }) => proto.package === name).flatMap((file) => file.enums);
+  // All versions of a contract refuse by the same reasons.
+  const enums = files
+    .filter(({ proto }) => unversioned(proto.package) === unversioned(name))
+    .flatMap(({ enums }) => enums);
   const rows = enums.flatMap(({ values }) => values.filter((value) => hasOption(value, error)).map(reasonRow));
   const text = "An error, with the HTTP status of its code.";
   if (rows.length === 0) return text;
   const head = "| status | code | reason | message |\n|---|---|---|---|";
   return `${text} The details may hold a google.rpc.ErrorInfo with one of these reasons:\n\n${head}\n${rows.join("\n")}`;
+}
+
+function unversioned(name: string): string {
+  return name.replace(/\.v\d+\w*$/, "");
 }
 
 function reasonRow(value: DescEnumValue): string {

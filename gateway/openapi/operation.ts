@@ -53,14 +53,25 @@ function security(access: Access): Schema[] {
   return isForRoles(access) ? access.roles.map((role) => ({ bearer: [role] })) : [{ bearer: [] }];
 }
 
-function texts({ policy: { method, access }, body }: Route, { sourceOf }: OperationContext): Schema {
+function texts({ policy, body }: Route, { sourceOf }: OperationContext): Schema {
+  const { method, access } = policy;
   const comment = sourceOf(method)?.comment ?? "";
   const [summary = "", rest = ""] = splitSentence(comment);
   const who = isForRoles(access) ? `Needs the role ${access.roles.map((role) => `\`${role}\``).join(" or ")}.` : "";
   // With the whole request as body they are in its schema.
   const rules = body === "*" ? [] : celNotes(messageRulesOf(method.input));
-  const description = [rest, ...rules, who].filter((text) => text !== "").join("\n\n");
+  const description = [rest, ...rules, who, ...endOf(policy)].filter((text) => text !== "").join("\n\n");
   return { ...(summary !== "" && { summary }), ...described(description) };
+}
+
+/** What a deprecated method's contract says of its end. */
+function endOf({ deprecation }: Route["policy"]): string[] {
+  if (deprecation === undefined) return [];
+  const { since, sunset, successor } = deprecation;
+  const day = (date: Date) => date.toISOString().slice(0, 10);
+  const gone = sunset ? `, may be gone from ${day(sunset)} on` : "";
+  const next = successor === "" ? "" : ` Use \`${successor}\`.`;
+  return [`Deprecated since ${day(since)}${gone}.${next}`];
 }
 
 /** The first sentence without its full stop, and what follows. */

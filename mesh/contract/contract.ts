@@ -36,8 +36,19 @@ export interface MethodPolicy {
   readonly http: readonly HttpRule[];
   /** Where a reader of its stream goes on after a break. Undefined: the stream begins anew. */
   readonly resume: ResumeContract | undefined;
+  /** What a deprecated method's contract says of its end. */
+  readonly deprecation?: DeprecationContract | undefined;
   /** How often one client may call it. */
   readonly rateLimits: readonly RateLimitPolicy[];
+}
+
+/** The end of a method. */
+export interface DeprecationContract {
+  readonly since: Date;
+  /** Undefined while it is not known. */
+  readonly sunset: Date | undefined;
+  /** Full name of the method to move to; "" for none. */
+  readonly successor: string;
 }
 
 /** How often one client may call a method. */

@@ -16,6 +16,7 @@ import {
   BalanceSchema,
   BreakerSchema,
   BulkheadSchema,
+  DeprecationSchema,
   EjectionSchema,
   FallbackSchema,
   HedgeSchema,
@@ -91,6 +92,13 @@ function streamed(service: FileDescriptorProto, requestField: string, responseFi
   found(method(service, "GetOrder")).serverStreaming = true;
   const stream = create(StreamSchema, { resume: { requestField, responseField } });
   changePolicy(service, "GetOrder", (value) => Object.assign(value, { stream }));
+}
+
+/** Deprecates GetOrder, as its policy says. */
+function deprecated(service: FileDescriptorProto, init: { since: string; sunset?: string }, option = true): void {
+  found(found(method(service, "GetOrder")).options).deprecated = option;
+  const deprecation = create(DeprecationSchema, init);
+  changePolicy(service, "GetOrder", (value) => Object.assign(value, { deprecation }));
 }
 
 const orderService = "shop/order/v1/order_service.proto: shop.order.v1.OrderService: ";
@@ -509,6 +517,26 @@ const faulty: [title: string, change: (files: Files) => void, fault: string][] =
     "a place in a stream told in another type",
     ({ service }) => streamed(service, "id", "order.total.units"),
     `${getOrder}stream.resume joins id and order.total.units, which differ in type. Mend: join two strings or two integers.`,
+  ],
+  [
+    "an end of a method that is not deprecated",
+    ({ service }) => deprecated(service, { since: "2026-11-30" }, false),
+    `${getOrder}deprecation is said of a method that is not deprecated. Mend: add option deprecated = true.`,
+  ],
+  [
+    "a deprecation at no date",
+    ({ service }) => deprecated(service, { since: "2026-02-30" }),
+    `${getOrder}deprecation.since "2026-02-30" is no date. Mend: write a date such as 2026-11-30.`,
+  ],
+  [
+    "an end at no date",
+    ({ service }) => deprecated(service, { since: "2026-11-30", sunset: "soon" }),
+    `${getOrder}deprecation.sunset "soon" is no date`,
+  ],
+  [
+    "an end before the deprecation",
+    ({ service }) => deprecated(service, { since: "2026-11-30", sunset: "2026-11-29" }),
+    `${getOrder}deprecation.sunset is before deprecation.since. Mend: exchange them.`,
   ],
 ];
 

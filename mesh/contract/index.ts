@@ -16,6 +16,7 @@ export type {
   CommandContract,
   Contract,
   CounterContract,
+  DeprecationContract,
   EffectContract,
   EventContract,
   EventReactionContract,

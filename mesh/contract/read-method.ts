@@ -8,6 +8,7 @@ import type { CommandContract, MethodContract, MethodPolicy, ParticipantContract
 import type { EventIndex } from "./event-index.ts";
 import type { Faults } from "./faults.ts";
 import { readCallPolicy } from "./read-call-policy.ts";
+import { readDeprecation } from "./read-deprecation.ts";
 import { readMoves, readStates } from "./read-moves.ts";
 import { readRateLimits } from "./read-rate-limits.ts";
 import { readResume } from "./read-resume.ts";
@@ -43,8 +44,10 @@ export function readMethodPolicy(method: DescMethod, faults: Faults): MethodPoli
   }
   const calls = readCallPolicy(method, faults);
   const resume = readResume(method, faults);
+  const deprecation = readDeprecation(method, faults);
   const rateLimits = readRateLimits(method, faults);
-  return { method, access, deadlineMs: calls.deadlineMs, calls, http: httpRulesOf(method), resume, rateLimits };
+  const edge = { http: httpRulesOf(method), resume, deprecation, rateLimits };
+  return { method, access, deadlineMs: calls.deadlineMs, calls, ...edge };
 }
 
 function namesAnyone(access: Access): boolean {

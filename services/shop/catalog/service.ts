@@ -3,9 +3,11 @@ import { CatalogReactionService } from "#gen/shop/catalog/reactions/v1/catalog_r
 import { CatalogErrorReasonSchema } from "#gen/shop/catalog/v1/catalog_errors_pb.ts";
 import { file_shop_catalog_v1_catalog_events } from "#gen/shop/catalog/v1/catalog_events_pb.ts";
 import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
+import { CatalogService as CatalogServiceV2 } from "#gen/shop/catalog/v2/catalog_service_pb.ts";
 import { readEnvironment, type ServiceConfig, variable } from "#mesh/config";
 import { createService } from "#mesh/service";
 import { catalogHandlers } from "./handlers.ts";
+import { catalogHandlersV2 } from "./handlers-v2.ts";
 import { catalogReactions } from "./reactions.ts";
 import { createRepository } from "./repository.ts";
 import { seedCatalog } from "./seed.ts";
@@ -24,7 +26,7 @@ export function readCatalogSettings(env?: NodeJS.ProcessEnv): CatalogSettings {
 /** The catalog service, ready to start. */
 export function catalogService(config: ServiceConfig, settings: CatalogSettings = readCatalogSettings()) {
   return createService({
-    services: [CatalogService],
+    services: [CatalogService, CatalogServiceV2],
     events: file_shop_catalog_v1_catalog_events,
     reactions: CatalogReactionService,
     reasons: CatalogErrorReasonSchema,
@@ -33,7 +35,7 @@ export function catalogService(config: ServiceConfig, settings: CatalogSettings 
     build({ database, outbox }) {
       const repository = createRepository(database, outbox);
       return {
-        handlers: [catalogHandlers(repository)],
+        handlers: [catalogHandlers(repository), catalogHandlersV2(repository)],
         reactions: catalogReactions(repository),
         seed: settings.demoData ? () => seedCatalog(repository) : undefined,
       };
