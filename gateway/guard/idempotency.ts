@@ -101,7 +101,8 @@ interface Claimed {
   readonly body: Uint8Array | undefined;
 }
 
-function hasEffect({ method }: MethodPolicy): boolean {
+/** Whether each call of a method has an effect of its own. */
+export function hasEffect({ method }: MethodPolicy): boolean {
   return isUnary(method) && method.idempotency === IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
 }
 

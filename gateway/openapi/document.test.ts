@@ -111,6 +111,13 @@ describe("parameters", () => {
     expect(paths["/v1/things/{id}"].patch.parameters[0]).toMatchObject({ name: "id", "x-field": "thing.id" });
   });
 
+  it("hold the key that lets a request act once, where it would act each time", () => {
+    const headers = (parameters: { in: string; name: string }[]) =>
+      parameters.filter((parameter) => parameter.in === "header").map(({ name }) => name);
+    expect(headers(paths["/v1/things/{id}"].post.parameters)).toEqual(["Idempotency-Key"]);
+    expect(headers(paths["/v1/things/{id}"].patch.parameters)).toEqual([]);
+  });
+
   it("are the fields that are neither in the path nor in the body, as far as a query can hold them", () => {
     const names = (parameters: { name: string }[]) => parameters.map(({ name }) => name);
     expect(names(paths["/v1/things/{id}:find"].get.parameters)).toEqual(
@@ -121,7 +128,7 @@ describe("parameters", () => {
     expect(find.find(({ name }: { name: string }) => name === "limit")).toMatchObject({ description: "How many." });
     expect(find.find(({ name }: { name: string }) => name === "exact").schema).toEqual({ type: "boolean" });
     expect(names(paths["/v1/things/{id}"].patch.parameters)).toEqual(["id", "updateMask"]);
-    expect(names(paths["/v1/things/{id}"].post.parameters)).toEqual(["id"]);
+    expect(names(paths["/v1/things/{id}"].post.parameters)).toEqual(["id", "Idempotency-Key"]);
   });
 });
 
@@ -165,8 +172,9 @@ describe("bodies and answers", () => {
     expect(Object.keys(post.responses)).toEqual(["200", "400", "401", "403", "default"]);
     expect([patch.security, Object.keys(patch.responses)]).toEqual([
       [{ bearer: [] }],
-      ["200", "400", "401", "default"],
+      ["200", "400", "401", "429", "default"],
     ]);
+    expect(patch.description).toContain("At most 6 calls in 60 s for each user, 6 at once.");
     expect(paths["/v1/bytes"].put.security).toEqual([]);
     expect(paths["/v1/old/{segment3}"].get.deprecated).toBe(true);
   });

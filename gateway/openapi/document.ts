@@ -2,6 +2,7 @@ import type { DescFile, DescService } from "@bufbuild/protobuf";
 import { createSourceIndex } from "#mesh/contract";
 import type { Route } from "../rest/route-table.ts";
 import { errorResponses } from "./error-responses.ts";
+import { headerParameters } from "./header-parameters.ts";
 import { createSchemas, described } from "./message-schema.ts";
 import { type OperationContext, operation } from "./operation.ts";
 import { documentPath, parameterNames, pathShape } from "./path-parameters.ts";
@@ -68,7 +69,7 @@ function describePaths(routes: readonly Route[], context: OperationContext): Sch
     const given = names.get(shape) ?? parameterNames(route);
     names.set(shape, given);
     const { path, parameters } = documentPath(route, given, context.schemas);
-    const all = [...parameters, ...queryParameters(route, context.schemas)];
+    const all = [...parameters, ...queryParameters(route, context.schemas), ...headerParameters(route)];
     for (const httpMethod of route.httpMethod === "*" ? allMethods : [route.httpMethod]) {
       const id = operationId(route, seen);
       paths[path] = withOperation(paths[path] ?? {}, httpMethod, operation(route, { id, parameters: all }, context));

@@ -24,6 +24,13 @@ export function errorResponses(packages: Iterable<string>, files: readonly DescF
       content,
     },
     PermissionDenied: { description: "The user lacks the role.", content },
+    ResourceExhausted: {
+      description: "The client has called too often, or there is too much to do.",
+      headers: Object.fromEntries(
+        ["Retry-After", "RateLimit", "RateLimit-Policy"].map((name) => [name, { schema: { type: "string" } }]),
+      ),
+      content,
+    },
     ...Object.fromEntries(own),
   };
 }

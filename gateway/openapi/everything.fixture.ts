@@ -70,7 +70,7 @@ service Everything {
   // Changes a thing.
   rpc Change(ChangeRequest) returns (ChangeResponse) {
     option (google.api.http) = {patch: "/v1/things/{thing.id}", body: "thing", response_body: "thing"};
-    option (heddle.v1.policy) = {access: {audience: AUDIENCE_SIGNED_IN}};
+    option (heddle.v1.policy) = {access: {audience: AUDIENCE_SIGNED_IN}, rate_limits: {per: RATE_LIMIT_SUBJECT_USER, requests: 6, period: {seconds: 60}}};
   }
   rpc Old(google.protobuf.Empty) returns (google.protobuf.Empty) {
     option deprecated = true;

@@ -19,7 +19,7 @@ export function operation(
   { id, parameters }: { readonly id: string; readonly parameters: readonly Schema[] },
   context: OperationContext,
 ): Schema {
-  const { method, access } = route.policy;
+  const { method, access, rateLimits } = route.policy;
   const body = requestBody(route, context.schemas);
   const takesInput = parameters.length > 0 || body !== undefined;
   return {
@@ -33,6 +33,7 @@ export function operation(
       ...(takesInput && { "400": { $ref: "#/components/responses/BadRequest" } }),
       ...(access.audience !== Audience.PUBLIC && { "401": { $ref: "#/components/responses/Unauthenticated" } }),
       ...(isForRoles(access) && { "403": { $ref: "#/components/responses/PermissionDenied" } }),
+      ...(rateLimits.length > 0 && { "429": { $ref: "#/components/responses/ResourceExhausted" } }),
       default: { $ref: `#/components/responses/${method.parent.file.proto.package}` },
     },
     security: security(access),
@@ -60,8 +61,18 @@ function texts({ policy, body }: Route, { sourceOf }: OperationContext): Schema 
   const who = isForRoles(access) ? `Needs the role ${access.roles.map((role) => `\`${role}\``).join(" or ")}.` : "";
   // With the whole request as body they are in its schema.
   const rules = body === "*" ? [] : celNotes(messageRulesOf(method.input));
-  const description = [rest, ...rules, who, ...endOf(policy)].filter((text) => text !== "").join("\n\n");
+  const description = [rest, ...rules, who, ...limitsOf(policy), ...endOf(policy)]
+    .filter((text) => text !== "")
+    .join("\n\n");
   return { ...(summary !== "" && { summary }), ...described(description) };
+}
+
+/** How often one client may call. */
+function limitsOf({ rateLimits }: Route["policy"]): string[] {
+  return rateLimits.map(({ per, requests, periodMs, burst }) => {
+    const whose = per === "user" ? "user" : "client address";
+    return `At most ${requests} calls in ${periodMs / 1_000} s for each ${whose}, ${burst} at once.`;
+  });
 }
 
 /** What a deprecated method's contract says of its end. */

@@ -1,14 +1,17 @@
 /** Puts the request together that a filled-in form stands for. `values` are those of the parameters by name. */
 export function buildRequest({ path, method, operation }, { values, body, token }) {
   const query = new URLSearchParams();
+  const given = {};
   let filled = path;
   for (const parameter of operation.parameters ?? []) {
-    const given = values[parameter.name] ?? "";
-    if (parameter.in === "path") filled = filled.replace(`{${parameter.name}}`, encodeURIComponent(given));
-    else for (const value of listOf(parameter, given)) query.append(parameter.name, value);
+    const value = values[parameter.name] ?? "";
+    if (parameter.in === "path") filled = filled.replace(`{${parameter.name}}`, encodeURIComponent(value));
+    else if (parameter.in === "header") Object.assign(given, value && { [parameter.name]: value });
+    else for (const each of listOf(parameter, value)) query.append(parameter.name, each);
   }
   const text = query.toString();
   const headers = {
+    ...given,
     ...(token && { authorization: `Bearer ${token}` }),
     ...(body !== undefined && { "content-type": "application/json" }),
     ...(operation["x-streaming"] && { accept: "application/x-ndjson" }),

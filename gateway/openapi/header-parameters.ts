@@ -1,0 +1,16 @@
+import { hasEffect } from "../guard/idempotency.ts";
+import type { Route } from "../rest/route-table.ts";
+import type { Schema } from "./value-schema.ts";
+
+const idempotencyKey: Schema = {
+  name: "Idempotency-Key",
+  in: "header",
+  description:
+    "Names the request, so that it has its effect once however often it is sent: the same key with the same body gets the first answer again, with another body 422.",
+  schema: { type: "string", minLength: 1, maxLength: 255 },
+};
+
+/** Describes the headers by which the gateway itself does something for a route. */
+export function headerParameters({ httpMethod, policy }: Route): Schema[] {
+  return httpMethod === "POST" && hasEffect(policy) ? [idempotencyKey] : [];
+}
