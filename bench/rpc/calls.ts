@@ -1,6 +1,6 @@
 import { clone, create, fromBinary, getOption, setExtension, toBinary } from "@bufbuild/protobuf";
 import { createClient, type Transport } from "@connectrpc/connect";
-import { credentials, Client as GrpcClient, Metadata } from "@grpc/grpc-js";
+import { type ChannelCredentials, credentials, Client as GrpcClient, Metadata } from "@grpc/grpc-js";
 import { BalanceAlgorithm, BalanceSchema, PolicySchema, policy } from "#gen/heddle/v1/policy_pb.ts";
 import { GetOrderRequestSchema, GetOrderResponseSchema, OrderService } from "#gen/shop/order/v1/order_service_pb.ts";
 import { createDiscovery } from "#mesh/discovery";
@@ -79,7 +79,11 @@ function meshCalls({ authorization }: ClientSettings, transport: Transport): Mak
 
 /** What one writes with grpc-js alone to send the same. */
 function bareCalls(settings: ClientSettings): MakeCall {
-  const client = new GrpcClient(settings.address, credentials.createInsecure(), { "grpc.enable_channelz": 0 });
+  const client = new GrpcClient(settings.address, bareCredentials(settings), {
+    "grpc.enable_channelz": 0,
+    // An address of numbers is no name for TLS.
+    ...(settings.certificates && { "grpc.ssl_target_name_override": "shop.order" }),
+  });
   const path = `/${OrderService.typeName}/GetOrder`;
   const write = (message: { id: string }) => {
     const bytes = toBinary(GetOrderRequestSchema, create(GetOrderRequestSchema, message));
@@ -98,16 +102,26 @@ function bareCalls(settings: ClientSettings): MakeCall {
   };
 }
 
+function bareCredentials({ certificates }: ClientSettings): ChannelCredentials {
+  const { own, authorities } = certificates?.client ?? {};
+  if (!own) return credentials.createInsecure();
+  // The certificates of the mesh name services, not hosts: the chain is verified all the same.
+  const checks = { checkServerIdentity: () => undefined };
+  return credentials.createSsl(Buffer.from(authorities ?? ""), Buffer.from(own.key), Buffer.from(own.chain), checks);
+}
+
 /** What a call between services carries, for the clients that do not add it themselves. */
-async function headers({ authorization, secret }: Pick<ClientSettings, "authorization" | "secret">) {
-  const { identity } = identityOf(secret);
+async function headers({ authorization, secret, certificates }: ClientHeaders): Promise<Record<string, string>> {
+  const proof = certificates ? undefined : await identityOf(secret).identity.header();
   return {
     authorization,
-    "heddle-service": await identity.header(),
+    ...(proof && { "heddle-service": proof }),
     traceparent: formatTraceparent(childTrace(newTrace())),
     "x-request-id": REQUEST_ID,
   };
 }
+
+type ClientHeaders = Pick<ClientSettings, "authorization" | "secret" | "certificates">;
 
 const sides = new Map<string, ReturnType<typeof clientSide>>();
 

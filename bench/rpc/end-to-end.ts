@@ -1,3 +1,4 @@
+import { issueCertificates } from "./certificates.ts";
 import { type Figures, inTurns, ratio, round } from "./figures.ts";
 import { type ClientProcess, type ServerProcess, startClient, startServer } from "./processes.ts";
 import type { ClientKind, ServerKind, SharedSettings } from "./settings.ts";
@@ -7,11 +8,15 @@ interface Way {
   readonly client: ClientKind;
   /** Undefined: the client serves itself. */
   readonly server: ServerKind | undefined;
+  /** Whether both sides show certificates and speak TLS. Default false. */
+  readonly tls?: boolean;
 }
 
 const ways = {
   "bare grpc-js": { client: "bare", server: "bare" },
   mesh: { client: "target", server: "mesh" },
+  "bare grpc-js, TLS": { client: "bare", server: "bare", tls: true },
+  "mesh, mTLS": { client: "target", server: "mesh", tls: true },
   "mesh, same process": { client: "local", server: undefined },
 } satisfies Record<string, Way>;
 
@@ -32,10 +37,12 @@ async function withWays<Result>(
   ) => Promise<Result>,
 ): Promise<Result> {
   const running = new Map<string, { client: ClientProcess; server: ServerProcess | undefined }>();
+  const certificates = await issueCertificates();
   try {
     for (const [name, way] of Object.entries(wanted)) {
-      const server = way.server && (await startServer({ ...shared, kind: way.server, slowMs: 0 }));
-      const client = await startClient({ ...shared, kind: way.client, address: server?.address ?? "" }).catch(
+      const settings = way.tls ? { ...shared, certificates } : shared;
+      const server = way.server && (await startServer({ ...settings, kind: way.server, slowMs: 0 }));
+      const client = await startClient({ ...settings, kind: way.client, address: server?.address ?? "" }).catch(
         (error) => {
           server?.kill();
           throw error;
@@ -82,12 +89,17 @@ export async function measureEndToEnd(shared: SharedSettings): Promise<Record<st
       return { "p50 ms": result.p50, "p99 ms": result.p99 };
     });
     const mesh = found(throughput.mesh);
-    const others = Object.entries(throughput).filter(([name]) => name !== "mesh");
+    const secure = found(throughput["mesh, mTLS"]);
+    const others = Object.entries(throughput).filter(([name]) => name !== "mesh" && !name.includes("TLS"));
     return {
       ...named("end to end: ", Object.entries(throughput)),
       ...named(
         "end to end: mesh against ",
         others.map(([name, figures]) => [name, ratio(mesh, figures)]),
+      ),
+      ...named(
+        "end to end: mesh, mTLS, against ",
+        (["bare grpc-js", "bare grpc-js, TLS"] as const).map((name) => [name, ratio(secure, found(throughput[name]))]),
       ),
       ...named("at 1,000 calls/s: ", Object.entries(latency)),
       "at 1,000 calls/s: added by the mesh": added(latency.mesh, latency["bare grpc-js"]),

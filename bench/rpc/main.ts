@@ -113,7 +113,7 @@ function userToken(privateKey: CryptoKey): Promise<string> {
 async function callHeaders(shared: SharedSettings): Promise<Record<string, string>> {
   return {
     authorization: shared.authorization,
-    "heddle-service": await clientSide(shared).identity.header(),
+    "heddle-service": (await clientSide(shared).identity.header()) ?? "",
     traceparent: formatTraceparent(newTrace()),
     "x-request-id": "0123456789abcdef0123456789abcdef",
   };

@@ -46,9 +46,17 @@ async function startBare(): Promise<string> {
     { getOrder: (_: unknown, callback: sendUnaryData<typeof response>) => callback(null, response) },
   );
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+    server.bindAsync("127.0.0.1:0", bareCredentials(settings), (error, bound) =>
       error ? reject(error) : resolve(bound),
     ),
   );
   return `127.0.0.1:${port}`;
+}
+
+/** Asks for a client's certificate, as the mesh's servers do. */
+function bareCredentials({ certificates }: ServerSettings): ServerCredentials {
+  const { own, authorities } = certificates?.server ?? {};
+  if (!own) return ServerCredentials.createInsecure();
+  const pair = { private_key: Buffer.from(own.key), cert_chain: Buffer.from(own.chain) };
+  return ServerCredentials.createSsl(Buffer.from(authorities ?? ""), [pair], true);
 }

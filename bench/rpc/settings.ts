@@ -1,5 +1,13 @@
 /** What the processes of the benchmark are told at their start: one argument, as JSON. */
-import { type AccessTokenVerifier, accessTokenVerifier, type SecretIdentity, secretIdentity } from "#mesh/identity";
+import {
+  type AccessTokenVerifier,
+  accessTokenVerifier,
+  type Certificates,
+  certificateIdentity,
+  createCertificateSlot,
+  type ServiceIdentity,
+  secretIdentity,
+} from "#mesh/identity";
 
 /** What both sides must agree on. */
 export interface SharedSettings {
@@ -11,6 +19,8 @@ export interface SharedSettings {
   readonly authorization: string;
   /** Folder with the packages of the peers; empty without them. */
   readonly peers: string;
+  /** Both sides show certificates and speak TLS. Left out: plain text. */
+  readonly certificates?: { readonly server: Certificates; readonly client: Certificates } | undefined;
 }
 
 /** Ways to serve the contract. */
@@ -40,21 +50,38 @@ export function readSettings<T extends SharedSettings>(): T {
   return JSON.parse(process.argv[2] ?? "{}");
 }
 
-/** How a mesh server knows users and services: the one place where TLS would be added for all mesh servers. */
-export function serverSide({ publicKey, secret }: SharedSettings): {
+const TRUST_DOMAIN = "heddle.local";
+/** The service that the benchmark calls, and the one that calls it. */
+const [called, calling] = ["shop.order", "shop.cart"];
+
+/** How a mesh server knows users and services. */
+export function serverSide({ publicKey, ...shared }: SharedSettings): {
   readonly tokens: AccessTokenVerifier;
-  readonly identity: SecretIdentity;
+  readonly identity: ServiceIdentity;
 } {
   const keys = { keys: [JSON.parse(publicKey)] };
   return {
     tokens: accessTokenVerifier({ keys: () => Promise.resolve(keys) }),
-    identity: secretIdentity("shop.order", secret),
+    identity: identityOf(called, shared, shared.certificates?.server),
   };
 }
 
-/** Whom a mesh client shows itself as: the one place where TLS would be added for all mesh clients. */
-export function clientSide({ secret }: Pick<SharedSettings, "secret">): {
-  readonly identity: SecretIdentity;
+/** Whom a mesh client shows itself as, and whom it expects. */
+export function clientSide(shared: Pick<SharedSettings, "secret" | "certificates">): {
+  readonly identity: ServiceIdentity;
+  readonly server: string | undefined;
 } {
-  return { identity: secretIdentity("shop.cart", secret) };
+  const { certificates } = shared;
+  return { identity: identityOf(calling, shared, certificates?.client), server: certificates && called };
+}
+
+function identityOf(
+  name: string,
+  { secret }: Pick<SharedSettings, "secret">,
+  certificates: Certificates | undefined,
+): ServiceIdentity {
+  if (!certificates) return secretIdentity(name, secret);
+  const slot = createCertificateSlot(name);
+  slot.replace(certificates);
+  return certificateIdentity(name, { trustDomain: TRUST_DOMAIN, certificates: slot });
 }
