@@ -263,7 +263,7 @@ describe("bodies", () => {
     ["POST /v1 *", { body: '{"genre":"POETRY"}' }, "genre body: "],
     ["POST /v1 *", { body: '{"x":1,"shelves":[{"genre":"POETRY","y":2}]}' }, "shelves[0].genre body: "],
     ["POST /v1 *", { body: '{"x":1,"id":"a","id":"b"}' }, ' body: duplicate object key "id"'],
-    ["POST /v1 *", { body: '{"time":"now"}' }, "time body: invalid RFC 3339"],
+    ["POST /v1 *", { body: '{"time":"now"}' }, "time body: expected an RFC 3339 time"],
     ["POST /v1 *", { body: '{"id":"a","id":"b"}' }, ' body: duplicate object key "id"'],
     ["POST /v1 *", { body: '{"left":"a","right":1}' }, " body: "],
     ["POST /v1 *", { body: "{}", query: "id=1" }, "id query: this route takes everything from path and body"],

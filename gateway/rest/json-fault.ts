@@ -1,7 +1,8 @@
 import { type DescField, type DescMessage, fromJson, type JsonValue, type Registry } from "@bufbuild/protobuf";
 import { isFieldError } from "@bufbuild/protobuf/reflect";
+import { isWrapperDesc, ListValueSchema, ValueSchema } from "@bufbuild/protobuf/wkt";
 import { didYouMean } from "#mesh/contract";
-import { hasNamedFields } from "./well-known-text.ts";
+import { hasNamedFields, wellKnownText } from "./well-known-text.ts";
 
 /** Where a JSON value does not fit its message, and why. */
 export interface JsonFault {
@@ -34,9 +35,8 @@ interface Place {
  * refused: the cost is that of a few more parses.
  */
 export function findJsonFault(message: DescMessage, json: JsonValue, search: FaultSearch): JsonFault {
-  return (
-    inMessage(message, json, { path: "", written: "", ...search }) ?? faultAt({ path: "", written: "" }, search.refusal)
-  );
+  const place = { path: "", written: "", ...search };
+  return inMessage(message, json, place) ?? faultAt(place, search.refusal, formOf(message, json));
 }
 
 function inMessage(message: DescMessage, json: JsonValue, place: Place): JsonFault | undefined {
@@ -60,7 +60,17 @@ function inField(field: DescField, json: JsonValue, refusal: unknown, place: Pla
     field.fieldKind === "list"
       ? inList(field, json, place)
       : field.fieldKind === "message" && inMessage(field.message, json, place);
-  return deeper || faultAt(place, refusal);
+  return deeper || faultAt(place, refusal, field.fieldKind === "message" ? formOf(field.message, json) : undefined);
+}
+
+/** The JSON form that a message has, where a value is of another; the parser would only repeat the value. */
+function formOf(message: DescMessage, json: JsonValue): string | undefined {
+  if (message.typeName === ListValueSchema.typeName) return Array.isArray(json) ? undefined : "a list";
+  const text = isWrapperDesc(message) ? undefined : wellKnownText(message);
+  if (text) return text.expected;
+  return isWrapperDesc(message) || message.typeName === ValueSchema.typeName || isObject(json)
+    ? undefined
+    : "an object";
 }
 
 function inList(field: DescField & { fieldKind: "list" }, json: JsonValue, place: Place): JsonFault | undefined {
@@ -70,7 +80,7 @@ function inList(field: DescField & { fieldKind: "list" }, json: JsonValue, place
     if (refusal === undefined) continue;
     const at = { ...place, path: `${place.path}[${index}]`, written: `${place.written}[${index}]` };
     const deeper = field.listKind === "message" ? inMessage(field.message, item, at) : undefined;
-    return deeper ?? faultAt(at, refusal);
+    return deeper ?? faultAt(at, refusal, field.listKind === "message" ? formOf(field.message, item) : undefined);
   }
   return undefined;
 }
@@ -92,8 +102,8 @@ function reasonOf(refusal: unknown): string {
   return refusal.message.replace(/^cannot decode .*? from JSON:? /s, "");
 }
 
-function faultAt({ path, written }: Pick<Place, "path" | "written">, refusal: unknown): JsonFault {
-  return { path, written, reason: reasonOf(refusal) };
+function faultAt({ path, written }: Place, refusal: unknown, form?: string): JsonFault {
+  return { path, written, reason: form === undefined ? reasonOf(refusal) : `expected ${form}` };
 }
 
 function below(place: Place, name: string, key: string): Place {
