@@ -15,19 +15,21 @@ import { createSecurityHeaders } from "./guard/security-headers.ts";
 import type { Exchange } from "./http/exchange.ts";
 import { send, sendError } from "./http/send.ts";
 import type { Upgrade } from "./http/upgrade.ts";
-import { type ApiPages, createApiPages } from "./openapi/api-pages.ts";
+import { type ApiPages, apiPaths, createApiPages } from "./openapi/api-pages.ts";
 import { openApiDocument } from "./openapi/document.ts";
 import { edgeImage } from "./openapi/edge-image.ts";
 import { createMessageRegistry } from "./registry.ts";
 import { allowedMethods } from "./rest/find-route.ts";
+import { lintRoutes } from "./rest/lint-routes.ts";
 import { createRouteTable, type RouteTable } from "./rest/route-table.ts";
+import { createPlaceOf } from "./rest/rule-place.ts";
 import { createTranscoder, type Transcode } from "./rest/transcode.ts";
 import { createOwnServices } from "./rpc/own-services.ts";
 import { createRpcEdge, type RpcEdge } from "./rpc/rpc-edge.ts";
 import { createFindCall } from "./socket/find-call.ts";
 import { createSocketEdge, type ServeSocket } from "./socket/socket-edge.ts";
 import { createUpstreams, type OpenChannel, type Upstream, type Upstreams } from "./upstream/call-upstream.ts";
-import { answerHealth } from "./upstream/health.ts";
+import { answerHealth, healthPaths } from "./upstream/health.ts";
 import { usualMetadata } from "./upstream/metadata-rules.ts";
 
 /** What an edge is compiled from. */
@@ -83,7 +85,15 @@ export function createEdge(options: EdgeOptions): Edge {
   const upstreams: Upstreams = createUpstreams([...services, ...own.upstreams], options.open, names);
   const registry = createMessageRegistry(contracts, options.types);
   const { mapping, errorDialect, explain } = config.rest;
-  const table = createRouteTable(policies, registry, mapping);
+  const documentation = options.documentation ?? {
+    title: "API",
+    files: () => services.map(({ service }) => service.file),
+  };
+  const placeOf = createPlaceOf(documentation.files);
+  const table = createRouteTable(policies, registry, { mapping, placeOf });
+  const rpcPaths = people.map(({ method }) => `/${method.parent.typeName}/${method.name}`);
+  const ownPaths = [...healthPaths, ...(config.docs ? apiPaths : [])];
+  for (const finding of lintRoutes(table, { rpcPaths, ownPaths, placeOf })) log.warn({ finding }, "odd HTTP rule");
   const announce = createDeprecation(people, table);
   const admit = createGate(options.tokens ?? tokensOf(upstreams), options.guard);
   const gate: Gate = (exchange, policy) => {
@@ -97,10 +107,6 @@ export function createEdge(options: EdgeOptions): Edge {
   const cors = createCors({ ...options.guard.cors, origins: config.corsOrigins });
   const find = createFindCall({ policies: people, table, registry });
   const sockets = createSocketEdge({ ...shared, find, cors, maxMessageBytes: maxBodyBytes });
-  const documentation = options.documentation ?? {
-    title: "API",
-    files: () => services.map(({ service }) => service.file),
-  };
   const pages = createApiPages({
     document: () => openApiDocument({ routes: table.routes, ...documentation }),
     image: () => edgeImage(people.map(({ method }) => method)),

@@ -18,6 +18,7 @@ const steps: Record<string, Step> = {
   "contracts: format (buf)": () => passes("buf", "format", "proto", "--diff", "--exit-code"),
   "contracts: breaking changes (buf)": breaking,
   "generated code": generated,
+  "HTTP rules": httpRules,
   "sagas: proof and pages": sagas,
   migrations,
 };
@@ -50,6 +51,11 @@ async function generated(folder: string): Promise<undefined> {
       throw new Error(`${error.message}\n${place} is not what the contracts say. Run: npm run gen`);
     });
   }
+}
+
+/** Lists what is odd about the HTTP rules, and fails for those that cannot be served. */
+async function httpRules(): Promise<string> {
+  return (await capture("node", ["scripts/lint-routes.ts"])).trim();
 }
 
 /** Proves the sagas, writes their pages again, beside, and lets no file differ. */

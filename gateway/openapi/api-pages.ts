@@ -26,6 +26,9 @@ interface Page {
 
 const folder = new URL("page/", import.meta.url);
 
+/** Paths that a rule of a contract cannot have beside the pages. */
+export const apiPaths: readonly string[] = ["/openapi.json", "/openapi.yaml", "/docs"];
+
 const types: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
   ".css": "text/css; charset=utf-8",

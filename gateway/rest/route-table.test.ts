@@ -20,6 +20,7 @@ const text = `
     rpc Upload(stream Request) returns (Response);
     rpc Chat(stream Request) returns (stream Response);
     rpc Internal(Request) returns (Response);
+    rpc Watch(Request) returns (stream Response);
   }
 `;
 const signedIn = { access: { audience: Audience.SIGNED_IN } };
@@ -30,7 +31,14 @@ function tableOf(rules: Readonly<Record<string, HttpRule>>) {
   methods.Internal = { policy: { access: { services: ["shop.order"] } } };
   for (const [name, http] of Object.entries(rules))
     methods[name] = { ...(methods[name] ?? { policy: signedIn }), http };
-  const service = serviceOf(compileContract(text, methods), "test.v1.Service");
+  return tableOfMethods(methods);
+}
+
+type SuccessInit = NonNullable<NonNullable<MethodOptionsInit["policy"]["success"]>["answer"]>;
+
+function tableOfMethods(own: Readonly<Record<string, MethodOptionsInit>>) {
+  const others = ["One", "Two", "Upload", "Chat", "Internal", "Watch"].map((name) => [name, { policy: signedIn }]);
+  const service = serviceOf(compileContract(text, { ...Object.fromEntries(others), ...own }), "test.v1.Service");
   return createRouteTable(readPolicies([service]).values(), createRegistry(service.file));
 }
 
@@ -92,6 +100,26 @@ describe("rules that cannot be served", () => {
 
   test("one start shows all of them", () => {
     expect(() => tableOf({ One: get("/v1/{nope}"), Two: get("v2") })).toThrow(/Service\.One: [\s\S]*Service\.Two: /);
+  });
+});
+
+test("a fault names the line of the rpc where the image knows it", () => {
+  expect(() => tableOf({ One: get("/v1/{nope}") })).toThrow(
+    /\ncontract\/test\/v1\/test\.proto:\d+: test\.v1\.Service\.One: /,
+  );
+});
+const successes: [name: string, method: string, success: SuccessInit, problem: RegExp][] = [
+  ["204 for a response with fields", "One", { case: "noContent", value: true }, /throw away the fields/],
+  ["a Location without a GET rule", "One", { case: "created", value: "/v2" }, /no rule serves GET \/v2/],
+  ["one off the grammar", "One", { case: "created", value: "v2" }, /path "v2": a template begins/],
+  ["one with an unknown field", "One", { case: "created", value: "/v1/{id}" }, /Response has no field "id"/],
+  ["one with a wildcard", "One", { case: "created", value: "/v1/*" }, /wildcards that no field fills/],
+  ["a stream", "Watch", { case: "created", value: "/v1" }, /the answer is a stream/],
+];
+describe("a status of success that cannot be kept", () => {
+  test.each(successes)("%s", (_name, method, answer, problem) => {
+    const policy = { ...signedIn, success: { answer } };
+    expect(() => tableOfMethods({ [method]: { policy, http: get("/v1") } })).toThrow(problem);
   });
 });
 

@@ -1,11 +1,13 @@
-import type { Registry } from "@bufbuild/protobuf";
+import type { DescMethod, Registry } from "@bufbuild/protobuf";
 import type { MethodPolicy } from "#mesh/contract";
 import { StartError } from "#mesh/process";
 import { compileRoute, type Route } from "./compile-route.ts";
 import { defaultMappingRules, type MappingRules } from "./mapping-rules.ts";
-import { createRouteTree, type Match } from "./match.ts";
+import { createRouteTree, type Match, type RouteTree } from "./match.ts";
 import type { Template } from "./route-template.ts";
 import { RuleFault } from "./rule-fault.ts";
+import { createPlaceOf, type PlaceOf } from "./rule-place.ts";
+import { pathsOf } from "./template-sets.ts";
 
 export type { Route } from "./compile-route.ts";
 
@@ -21,11 +23,19 @@ export class RouteError extends StartError {
   override readonly name: string = "RouteError";
 }
 
+/** How a table is made. */
+export interface RouteTableOptions {
+  /** Default: defaultMappingRules. */
+  readonly mapping?: MappingRules;
+  /** Default: file and rpc, and the line where the method's own file knows it. */
+  readonly placeOf?: PlaceOf;
+}
+
 /** Compiles all rules of the given methods. Throws a RouteError that lists every fault. */
 export function createRouteTable(
   policies: Iterable<MethodPolicy>,
   registry: Registry,
-  mapping: MappingRules = defaultMappingRules,
+  { mapping = defaultMappingRules, placeOf = placeOfItself }: RouteTableOptions = {},
 ): RouteTable {
   const tree = createRouteTree<Route>();
   const routes: Route[] = [];
@@ -39,13 +49,29 @@ export function createRouteTable(
         routes.push(route);
       } catch (fault) {
         if (!(fault instanceof RuleFault)) throw fault;
-        const { parent, name } = policy.method;
-        faults.push(`${parent.file.name}.proto: ${parent.typeName}.${name}: ${fault.message}`);
+        faults.push(`${placeOf(policy.method)}: ${fault.message}`);
       }
     }
   }
+  faults.push(...unservedLocations(routes, tree).map((route) => `${placeOf(route.policy.method)}: ${unserved(route)}`));
   if (faults.length > 0) throw new RouteError(`The HTTP rules cannot be served:\n${faults.join("\n")}`);
   return { routes, match: tree.match };
+}
+
+function placeOfItself(method: DescMethod): string {
+  return createPlaceOf(() => [method.parent.file])(method);
+}
+
+/** Routes whose Location leads nowhere: no rule serves GET there. */
+function unservedLocations(routes: readonly Route[], tree: RouteTree<Route>): Route[] {
+  return routes.filter(({ success: { location } }) => {
+    const paths = location ? pathsOf(location.segments, location.verb) : [];
+    return paths.some((path) => !tree.match("GET", path).found);
+  });
+}
+
+function unserved({ success: { location } }: Route): string {
+  return new RuleFault(`success.created: no rule serves GET ${location?.text}`, "name the path of a get rule").message;
 }
 
 function duplicate(route: Route, routes: readonly Route[]): RuleFault {

@@ -12,6 +12,9 @@ export interface Missing {
   readonly reason: string;
 }
 
+/** The paths that answerHealth answers. */
+export const healthPaths: readonly string[] = ["/healthz", "/readyz"];
+
 const patienceMs = 1_000;
 
 /** Asks every address by grpc.health.v1 whether it serves, and returns the services of those that do not. */
