@@ -1,5 +1,5 @@
 import { ConnectError } from "@connectrpc/connect";
-import { BadRequestSchema } from "#gen/google/rpc/error_details_pb.ts";
+import { type BadRequest, BadRequestSchema } from "#gen/google/rpc/error_details_pb.ts";
 import type { Source } from "../http/edge-error.ts";
 import type { Route } from "./route-table.ts";
 
@@ -8,25 +8,29 @@ import type { Route } from "./route-table.ts";
  * its own: "path: ", "query: " or "body: ". Other errors stay as they are.
  */
 export function nameSources(route: Route, error: ConnectError): ConnectError {
-  const refusals = error.findDetails(BadRequestSchema);
-  if (refusals.length === 0) return error;
+  if (error.findDetails(BadRequestSchema).length === 0) return error;
   const named = new ConnectError(error.rawMessage, error.code, error.metadata, undefined, error.cause);
-  const others = error.details.filter((detail) => typeNameOf(detail) !== BadRequestSchema.typeName);
-  const sourced = refusals.map(({ fieldViolations }) => ({
-    desc: BadRequestSchema,
-    value: {
-      fieldViolations: fieldViolations.map((violation) => {
-        const source = sourceOf(route, violation.field);
-        return source ? { ...violation, description: `${source}: ${violation.description}` } : violation;
-      }),
-    },
-  }));
-  named.details = [...sourced, ...others];
+  named.details = error.details.map((detail) => withSources(route, detail));
   return named;
 }
 
-function typeNameOf(detail: ConnectError["details"][number]): string {
-  return "desc" in detail ? detail.desc.typeName : detail.type;
+type Detail = ConnectError["details"][number];
+
+function withSources(route: Route, detail: Detail): Detail {
+  const [refusal] = refusalsIn(detail);
+  if (refusal === undefined) return detail;
+  const fieldViolations = refusal.fieldViolations.map((violation) => {
+    const source = sourceOf(route, violation.field);
+    return source ? { ...violation, description: `${source}: ${violation.description}` } : violation;
+  });
+  return { desc: BadRequestSchema, value: { ...refusal, fieldViolations } };
+}
+
+/** The BadRequest that a detail is, if it is one. */
+function refusalsIn(detail: Detail): BadRequest[] {
+  const alone = new ConnectError("");
+  alone.details = [detail];
+  return alone.findDetails(BadRequestSchema);
 }
 
 /** Undefined for a path that leads nowhere in the request. */
