@@ -1,12 +1,16 @@
+import type { Registry } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { EdgeError } from "../http/edge-error.ts";
+import { httpStatusOf, toConnectError } from "../http/error-status.ts";
 import type { Exchange } from "../http/exchange.ts";
+import { send } from "../http/send.ts";
 import { dialectOfGet } from "./connect-get.ts";
 import { answerConnectUnary } from "./connect-unary.ts";
 import { acceptedTypes, type Dialect, dialectOf } from "./content-type.ts";
 import { FramedAnswer } from "./framed-answer.ts";
 import { answerFramed } from "./framed-call.ts";
+import { connectErrorJson, headersOfError } from "./rpc-error.ts";
 import { createRpcMethods, type RpcMethod, type RpcOptions } from "./rpc-method.ts";
 
 /** The side of the gateway that is called by rpc path: /package.Service/Method. */
@@ -17,6 +21,8 @@ export interface RpcEdge {
   methodsOf(path: string): readonly string[];
   /** Answers by Connect, gRPC-Web or gRPC. Throws an EdgeError for a request that is none of them. */
   handle(exchange: Exchange): Promise<void>;
+  /** Answers with an error, in the form that the client understands. */
+  refuse(exchange: Exchange, refusal: unknown): void;
 }
 
 /**
@@ -26,17 +32,26 @@ export interface RpcEdge {
 export function createRpcEdge(options: RpcOptions): RpcEdge {
   const methods = createRpcMethods(options);
   return {
-    serves: (exchange) => methods.has(exchange.path) || speaksGrpc(exchange),
+    serves: (exchange) => methods.has(exchange.path) || speaksGrpc(exchange) || speaksConnect(exchange),
     methodsOf(path) {
       const rpc = methods.get(path);
       return rpc ? methodsOf(rpc) : [];
     },
+    refuse(exchange, refusal) {
+      const dialect = dialectOf(exchange.request.headers["content-type"]);
+      if (dialect?.framed) new FramedAnswer(exchange, dialect, options.registry).end(refusal, {});
+      else sendRefusal(exchange, refusal, options.registry);
+    },
     async handle(exchange) {
-      const rpc = methods.get(exchange.path);
-      if (rpc === undefined) return refuseUnknown(exchange);
-      exchange.notes.route = rpc.path;
-      const dialect = chooseDialect(exchange, rpc);
-      return dialect.framed ? answerFramed(exchange, rpc, dialect) : answerConnectUnary(exchange, rpc, dialect);
+      try {
+        const rpc = methods.get(exchange.path);
+        if (rpc === undefined) return refuseUnknown(exchange);
+        exchange.notes.route = rpc.path;
+        const dialect = chooseDialect(exchange, rpc);
+        return dialect.framed ? answerFramed(exchange, rpc, dialect) : answerConnectUnary(exchange, rpc, dialect);
+      } catch (refusal) {
+        sendRefusal(exchange, refusal, options.registry);
+      }
     },
   };
 }
@@ -54,10 +69,28 @@ function speaksGrpc({ request, method }: Exchange): boolean {
   return method === "POST" && type !== undefined && /^application\/grpc(?:[-+;]|$)/i.test(type);
 }
 
+/** Whether a request says that it is Connect's, which only its clients do. */
+function speaksConnect({ request }: Exchange): boolean {
+  return request.headers["connect-protocol-version"] !== undefined;
+}
+
+/** Sends why a request is no call: to Connect's clients as their error, to others in words, as they go by the status. */
+function sendRefusal(exchange: Exchange, refusal: unknown, registry: Registry): void {
+  const error = toConnectError(refusal, exchange);
+  const headers = headersOfError(error, exchange);
+  if (!speaksConnect(exchange)) {
+    send(exchange, httpStatusOf(error), { ...headers, "content-type": "text/plain" }, error.rawMessage);
+    return;
+  }
+  const body = JSON.stringify(connectErrorJson(error, registry));
+  send(exchange, httpStatusOf(error), { ...headers, "content-type": "application/json" }, body);
+}
+
 /** A gRPC client understands only its own answers. */
 function refuseUnknown(exchange: Exchange): void {
   const dialect = dialectOf(exchange.request.headers["content-type"]);
   const error = new ConnectError(`there is no method ${exchange.path}`, Code.Unimplemented);
+  if (dialect?.protocol === "connect") throw new EdgeError(error.rawMessage, error.code, { status: 404 });
   if (dialect === undefined) throw unsupported(exchange, "application/grpc, application/grpc-web");
   checkVersionOfHttp(exchange, dialect, false);
   new FramedAnswer(exchange, dialect).end(error, {});
@@ -91,7 +124,8 @@ function checkVersionOfHttp({ request }: Exchange, { protocol }: Dialect, bothWa
 
 function notAllowed(method: string, methods: readonly string[]): EdgeError {
   const allow = methods.join(", ");
-  return new EdgeError(`this rpc takes ${allow}, not ${method}`, Code.Unimplemented, {
+  // The code that Connect gives to this HTTP status, as to 415.
+  return new EdgeError(`this rpc takes ${allow}, not ${method}`, Code.Unknown, {
     status: 405,
     headers: { Allow: allow },
   });
@@ -99,7 +133,7 @@ function notAllowed(method: string, methods: readonly string[]): EdgeError {
 
 function unsupported({ request }: Exchange, accept: string): EdgeError {
   const type = request.headers["content-type"] ?? "";
-  return new EdgeError(`this rpc takes ${accept}, not "${type}"`, Code.InvalidArgument, {
+  return new EdgeError(`this rpc takes ${accept}, not "${type}"`, Code.Unknown, {
     status: 415,
     headers: { "Accept-Post": accept },
   });

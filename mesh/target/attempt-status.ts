@@ -1,18 +1,23 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
-import type { CallStatus, SentMetadata } from "#mesh/channel";
+import type { CallStatus, ReceivedMetadata, SentMetadata } from "#mesh/channel";
 import { type Failure, type Progress, parsePushback } from "#mesh/resilience";
+
+/** A status with the header that came before it, where one did. */
+export interface FailedStatus extends CallStatus {
+  readonly header?: ReceivedMetadata | undefined;
+}
 
 const codes = new Set<number>(Object.values(Code));
 
 /** What a status other than OK means for the call. */
-export function failureOf(status: CallStatus, progress: Progress): Failure {
+export function failureOf(status: FailedStatus, progress: Progress): Failure {
   const { code, message, trailer } = status;
   const pushbackMs = parsePushback(firstOf(trailer["grpc-retry-pushback-ms"]));
   return { ok: false, code: isCode(code) ? code : Code.UNKNOWN, message, progress, pushbackMs, error: status };
 }
 
 /** The status of a failed call: the server's own where there is one. */
-export function statusOf({ code, message, error }: Failure): CallStatus {
+export function statusOf({ code, message, error }: Failure): FailedStatus {
   return isStatus(error) ? error : { code, message, trailer: {} };
 }
 
@@ -25,7 +30,7 @@ function isCode(code: number): code is Code {
   return codes.has(code);
 }
 
-function isStatus(error: unknown): error is CallStatus {
+function isStatus(error: unknown): error is FailedStatus {
   return typeof error === "object" && error !== null && "trailer" in error;
 }
 

@@ -45,7 +45,7 @@ function outcomeOf(
   const { trailer } = status;
   if (status.code === Code.OK && message) return { ok: true, value: { header: header ?? {}, message, trailer } };
   const failed = status.code === Code.OK ? NO_RESPONSE : status;
-  return failureOf(failed, progressOf(failed, header));
+  return failureOf({ ...failed, header }, progressOf(failed, header));
 }
 
 /**

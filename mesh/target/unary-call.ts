@@ -53,7 +53,9 @@ export class UnaryCall implements Call {
       this.#deliver();
       return;
     }
-    this.#end(statusOf(outcome));
+    const status = statusOf(outcome);
+    if (status.header) this.#listener.onHeader(status.header);
+    this.#end(status);
   }
 
   #deliver(): void {

@@ -1,15 +1,19 @@
-// `npm run test:conformance`: the mesh's client and server against Connect's conformance suite, gRPC over HTTP/2. It needs
+// `npm run test:conformance`: the mesh's client and server and the gateway against Connect's conformance suite. It needs
 // Go, and builds the suite the first time. A first argument that names one of them runs it alone; `--reports <folder>`
 // writes what came of each there; the rest goes to the suite, such as `-- server --run "Timeouts/**"` or `-- -v`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StartError } from "#mesh/process";
 import { type InstalledSuite, installSuite } from "./install.ts";
 
 /** What is put to the test, and as what. The files beside this one are named for it. */
-const modes: Readonly<Record<string, "client" | "server">> = { client: "client", server: "server" };
+const modes: Readonly<Record<string, "client" | "server">> = {
+  client: "client",
+  server: "server",
+  gateway: "server",
+};
 
 interface Arguments {
   readonly names: readonly string[];
@@ -30,7 +34,11 @@ function readArguments(args: readonly string[]): Arguments {
 /** Returns the suite's exit code. */
 async function run(name: string, { program, image }: InstalledSuite, { reports, rest }: Arguments): Promise<number> {
   const here = (file: string) => join(import.meta.dirname, file);
-  const settings = ["--conf", here(`${name}.yaml`), "--known-failing", `@${here(`${name}.known-failing.txt`)}`];
+  const listed = (kind: string) => {
+    const file = here(`${name}.known-${kind}.txt`);
+    return existsSync(file) ? [`--known-${kind}`, `@${file}`] : [];
+  };
+  const settings = ["--conf", here(`${name}.yaml`), ...listed("failing"), ...listed("flaky")];
   const tested = [process.execPath, here(`${name}.ts`), image];
   const args = ["--mode", modes[name] ?? "", ...settings, ...rest, "--", ...tested];
   console.log(`${name}:`);
