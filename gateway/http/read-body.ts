@@ -8,6 +8,8 @@ import type { HttpRequest, HttpResponse } from "./message.ts";
 /** How much of a body that nobody wants is read on, so that a client that is still sending gets to see its answer. */
 const discardedBytes = 16 * 1024 * 1024;
 const discardedMs = 5_000;
+/** How often a client is looked at that is still sending. */
+const lookMs = 10;
 
 /** How long a body may take that is read as a whole. */
 const bodyTimeoutMs = 120_000;
@@ -94,18 +96,13 @@ export function discardRest(request: HttpRequest): void {
     return;
   }
   const { socket } = request;
-  let left = discardedBytes;
-  // Node drops the body of an answered request before anyone sees it, so what arrives is counted at the socket.
-  const count = (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) socket.destroy();
-  };
-  const timer = setTimeout(() => socket.destroy(), discardedMs);
-  const done = () => {
-    clearTimeout(timer);
-    socket.off("data", count);
-  };
-  socket.on("data", count);
+  const most = socket.bytesRead + discardedBytes;
+  const until = performance.now() + discardedMs;
+  // Looked at, not listened to: a listener at the socket would take it from Node's parser, and a paused one would stay so.
+  const timer = setInterval(() => {
+    if (socket.bytesRead > most || performance.now() > until) socket.destroy();
+  }, lookMs);
+  const done = () => clearInterval(timer);
   request.once("end", done);
   request.once("close", done);
   request.resume();

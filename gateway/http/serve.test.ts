@@ -9,6 +9,7 @@ import {
 } from "node:http2";
 import { get } from "node:https";
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { expect, test } from "vitest";
 import { silentLogger, testAuthority } from "#mesh/testing";
 import { call, startLibrary } from "../library.fixture.ts";
@@ -67,6 +68,22 @@ test("with a certificate the port speaks HTTP/1.1 and HTTP/2 over TLS, by ALPN",
   expect((await client.ask({ ":path": book })).headers[":status"]).toBe(200);
   const [http1] = await once(get(`${library.url}${book}`, { rejectUnauthorized: false, agent: false }), "response");
   expect([http1.statusCode, http1.httpVersion]).toEqual([200, "1.1"]);
+});
+
+test.each(["http", "https"])("a refused body holds up nothing on its connection (%s)", async (scheme) => {
+  using authority = await testAuthority();
+  const tls = scheme === "https" ? authority.write(await authority.issue("spiffe://heddle.local/edge")) : undefined;
+  await using library = await startLibrary({ config: { tls } });
+  const { hostname, port } = new URL(library.url);
+  const socket = tls
+    ? connectTls({ host: hostname, port: Number(port), rejectUnauthorized: false })
+    : await openSocket(library.url);
+  // More than is kept for a body that nobody reads.
+  const body = Buffer.alloc(300_000, "x");
+  socket.write(`POST /v1/books HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);
+  socket.write(body);
+  socket.write(`GET ${book} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  expect((await textOf(socket)).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 401", "HTTP/1.1 200"]);
 });
 
 test("a new certificate is taken over, and one that cannot be used is not", async () => {
