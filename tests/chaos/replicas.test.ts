@@ -41,6 +41,8 @@ it("a relay that stands still is succeeded, and does no harm when it comes to li
   await stallBusy(first, customer);
   await confirmed(customer, await buy(customer, 3));
   sendSignal(first.processId, "SIGCONT");
+  // At first it refuses, since its event loop has been late.
+  await expect.poll(async () => (await first.http("GET /v1/products")).status, patience).toBe(200);
   const ids = [...(await buyMany(await ada(first), 6)), ...(await buyMany(customer, 6))];
   for (const id of ids) await confirmed(customer, id);
   await expectInvariants(places, { initialStock, poison: 0 });

@@ -6,6 +6,13 @@ import { createSchemas } from "./schema.js";
 const byId = (id) => document.getElementById(id);
 const methods = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
 
+// Before the document is there: whoever types early is heard.
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.target.matches("input, textarea, select")) return;
+  event.preventDefault();
+  byId("search").focus();
+});
+
 const api = await (await fetch(new URL("openapi.json", documentBase()))).json();
 const schemas = createSchemas(api);
 const all = Object.entries(api.paths).flatMap(([path, item]) => [
@@ -38,7 +45,9 @@ function describe(token) {
   }
 }
 
-function list(words) {
+/** Lists the operations that have all words of the search. */
+function list() {
+  const words = byId("search").value.toLowerCase().split(/\s+/);
   const found = all.filter(({ path, method, operation }) => {
     const text = `${method} ${path} ${operation.summary} ${operation.operationId}`.toLowerCase();
     return words.every((word) => text.includes(word));
@@ -94,16 +103,11 @@ byId("title").textContent = api.info.title;
 byId("theme").addEventListener("click", switchTheme);
 byId("token").addEventListener("input", ({ target }) => session.use(target.value.trim()));
 byId("token-form").addEventListener("submit", (event) => event.preventDefault());
-byId("search").addEventListener("input", ({ target }) => list(target.value.toLowerCase().split(/\s+/)));
+byId("search").addEventListener("input", list);
 addEventListener("hashchange", () => {
   show();
   byId("operation").focus();
 });
-addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.target.matches("input, textarea, select")) return;
-  event.preventDefault();
-  byId("search").focus();
-});
 session.use(session.token);
-list([]);
+list();
 show();

@@ -11,6 +11,8 @@ import type { Interceptor, Step } from "../step.ts";
 const QUANTILE_AGE_MS = 100;
 /** Longest pause before the next attempt of a call that was refused, in milliseconds. */
 const MAX_PUSHBACK_MS = 100;
+/** Longest time after which others are asked to come back, in milliseconds: how late a loop was is not how late it will be. */
+const MAX_RETRY_AFTER_MS = 1_000;
 
 /**
  * Refuses at once what could not be ready in time: DEADLINE_EXCEEDED for a call that has less time left than such calls
@@ -46,7 +48,7 @@ export function admit(
  */
 function overload(message: string, lagMs: number): Overload {
   const pushbackMs = Math.ceil(Math.random() * MAX_PUSHBACK_MS);
-  return new Overload(message, { pushbackMs, retryAfterMs: Math.ceil(lagMs) });
+  return new Overload(message, { pushbackMs, retryAfterMs: Math.min(Math.ceil(lagMs), MAX_RETRY_AFTER_MS) });
 }
 
 /**
