@@ -112,6 +112,7 @@ export function createEdge(options: EdgeOptions): Edge {
     image: () => edgeImage(people.map(({ method }) => method)),
   });
   const parts = {
+    concurrency: options.guard.concurrency,
     rpc,
     rest,
     secure: createSecurityHeaders(config.tls !== undefined),
@@ -134,6 +135,7 @@ export function createEdge(options: EdgeOptions): Edge {
 }
 
 interface EdgeParts {
+  readonly concurrency: Guard["concurrency"];
   readonly rpc: RpcEdge;
   readonly rest: Transcode;
   readonly table: RouteTable;
@@ -151,10 +153,22 @@ async function dispatch(exchange: Exchange, parts: EdgeParts, upgrade: Upgrade |
   cors.allow(exchange);
   if (upgrade) return parts.sockets(exchange, upgrade);
   if (exchange.method === "OPTIONS" && answerOptions(exchange, parts)) return;
-  if (rpc.serves(exchange)) return rpc.handle(exchange);
+  const byRpc = rpc.serves(exchange);
+  try {
+    if (!isAboutHealth(exchange.path)) parts.concurrency.enter(exchange);
+  } catch (refusal) {
+    if (!byRpc) throw refusal;
+    return rpc.refuse(exchange, refusal);
+  }
+  if (byRpc) return rpc.handle(exchange);
   if (await answerHealth(exchange, upstreams, parts.stopping())) return;
   if (pages?.(exchange)) return;
   return rest(exchange);
+}
+
+/** What load balancers ask is answered whatever else is under way. */
+function isAboutHealth(path: string): boolean {
+  return healthPaths.includes(path) || path.startsWith("/grpc.health.v1.Health/");
 }
 
 /** Answers OPTIONS for every path that exists, unless a rule of the contracts serves it itself. */

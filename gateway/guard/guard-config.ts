@@ -7,6 +7,8 @@ export interface GuardConfig {
   readonly proxies: Proxies;
   /** Times what the rate limits of the contracts allow; 0 for no limits. */
   readonly rateLimitFactor: number;
+  /** Requests under way at one time in this process. */
+  readonly maxConcurrent: number;
   /** How long the answer to a request with an Idempotency-Key is kept, in milliseconds. */
   readonly keptAnswersMs: number;
   /** What pages of allowed origins may do. */
@@ -19,6 +21,7 @@ export interface GuardConfig {
 export const defaultGuard: GuardConfig = {
   proxies: { count: 0, header: "x-forwarded-for" },
   rateLimitFactor: 1,
+  maxConcurrent: 10_000,
   keptAnswersMs: 86_400_000,
   cors: { headers: [], privateNetwork: false },
   database: undefined,
@@ -38,6 +41,9 @@ const shape = {
     .refine((text) => /^\d{1,6}(\.\d{1,3})?$/.test(text), 'must be a number such as "1", "0.5" or "0" for no limits')
     .transform(Number)
     .describe("times what the rate limits of the contracts allow"),
+  GATEWAY_MAX_CONCURRENT: variable
+    .wholeNumber(10_000, { min: 1, max: 1_000_000 })
+    .describe("requests under way at one time in one process"),
   GATEWAY_IDEMPOTENCY_LIFETIME: variable
     .durationMs(86_400_000)
     .describe("how long the answer to a request with an Idempotency-Key is kept"),
@@ -64,6 +70,7 @@ export function readGuardConfig(
   const { databasePrefix, poolSize } = common;
   return Object.freeze({
     proxies: { count: read.GATEWAY_TRUSTED_PROXIES, header: read.GATEWAY_FORWARDED_HEADER },
+    maxConcurrent: read.GATEWAY_MAX_CONCURRENT,
     keptAnswersMs: read.GATEWAY_IDEMPOTENCY_LIFETIME,
     cors: { headers: namesOf(read.GATEWAY_CORS_HEADERS), privateNetwork: read.GATEWAY_CORS_PRIVATE_NETWORK },
     rateLimitFactor: read.GATEWAY_RATE_LIMIT_FACTOR,

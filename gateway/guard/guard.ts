@@ -1,6 +1,7 @@
 import type { Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { clientAddress } from "./client-address.ts";
+import { type Concurrency, createConcurrency } from "./concurrency.ts";
 import type { GuardConfig } from "./guard-config.ts";
 import { createIdempotency, type Idempotency } from "./idempotency.ts";
 import { type IdempotencyStore, memoryIdempotencyStore } from "./idempotency-store.ts";
@@ -11,6 +12,7 @@ import { memoryRateLimitStore, type RateLimitStore } from "./rate-limit-store.ts
 export interface Guard extends Part {
   readonly limiter: RateLimiter;
   readonly idempotency: Idempotency;
+  readonly concurrency: Concurrency;
   readonly cors: GuardConfig["cors"];
 }
 
@@ -43,6 +45,7 @@ export function createGuard(config: GuardConfig, log: Logger, memory: GuardMemor
     name: "guard",
     limiter,
     idempotency,
+    concurrency: createConcurrency(config.maxConcurrent),
     cors: config.cors,
     start: async () => memory.part?.start(),
     async stop() {

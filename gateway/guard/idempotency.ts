@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { create } from "@bufbuild/protobuf";
-import { durationFromMs, MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import type { MethodPolicy } from "#mesh/contract";
 import type { User } from "#mesh/identity";
 import type { Logger } from "#mesh/telemetry";
@@ -14,6 +12,7 @@ import { isUnary } from "../rpc/method-kind.ts";
 import { addressPrefix, type ClientAddress } from "./client-address.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import type { IdempotencyStore, KeptAnswer } from "./idempotency-store.ts";
+import { tryLater } from "./try-later.ts";
 import { TimeoutError, within } from "./within.ts";
 
 /** Lets a request with an Idempotency-Key have its effect once. */
@@ -38,7 +37,6 @@ export interface IdempotencyOptions {
 
 /** What a request may take beyond its method's deadline before it counts as interrupted, in milliseconds. */
 const graceMs = 5_000;
-const retryMs = 1_000;
 
 /** Creates it. The same key of the same user is the same request; where nobody is signed in, of the same address. */
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
@@ -64,11 +62,11 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     const times = { leaseMs: Math.min(claimed.policy.deadlineMs + graceMs, lifeMs), lifeMs };
     const claim = await store.claim(key, fingerprintOf(exchange, claimed.body), times).catch((error: unknown) => {
       log.error({ err: error, requestId: exchange.requestId }, "keyed requests cannot be looked up");
-      throw later("requests with an Idempotency-Key cannot be looked up", Code.Unavailable);
+      throw tryLater("requests with an Idempotency-Key cannot be looked up", Code.Unavailable);
     });
     if (claim.state === "first") begin(exchange, key);
     if (claim.state === "running")
-      throw later("the first request with this Idempotency-Key is under way", Code.Aborted);
+      throw tryLater("the first request with this Idempotency-Key is under way", Code.Aborted);
     if (claim.state === "interrupted") throw interrupted();
     if (claim.state === "other") throw reused();
     if (claim.state !== "answered") return false;
@@ -126,13 +124,6 @@ function keptOf({ status, headers, body }: Answer): KeptAnswer {
   const kept = Object.entries(headers).filter(([, value]) => value !== undefined);
   const texts = Object.fromEntries(kept.map(([name, value]) => [name, String(value)]));
   return { status, headers: texts, body: typeof body === "string" ? Buffer.from(body) : body };
-}
-
-function later(message: string, code: Code): ConnectError {
-  const error = new ConnectError(message, code);
-  const retryDelay = durationFromMs(retryMs);
-  error.details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });
-  return error;
 }
 
 function interrupted(): ConnectError {

@@ -11,7 +11,7 @@ const clientGone = 499;
  * the query, which hold what people typed.
  */
 export function logWhenOver(exchange: Exchange, log: Logger): void {
-  const { request, response, method, notes, requestId, startedMs, trace } = exchange;
+  const { request, response, method, notes, requestId, trace } = exchange;
   // A request that is cut off loses its socket before the end.
   const peer = request.socket.remoteAddress;
   response.on("close", () => {
@@ -23,8 +23,11 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
         route: notes.route ?? "none",
         status: notes.status ?? (finished ? response.statusCode : clientGone),
         code: notes.code === undefined ? undefined : Code[notes.code],
-        durationMs: round(performance.now() - startedMs),
-        upstreamMs: notes.upstreamMs === undefined ? undefined : round(notes.upstreamMs),
+        ...timesOf(exchange),
+        protocol: `HTTP/${request.httpVersion}`,
+        limited: notes.limited,
+        replayed: notes.replayed,
+        shed: notes.shed,
         requestId,
         traceId: trace.traceId,
         peer,
@@ -33,6 +36,13 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
       "request",
     );
   });
+}
+
+/** How long it took in all, and of that in the gateway and behind it, in milliseconds. */
+function timesOf({ startedMs, notes: { upstreamMs } }: Exchange) {
+  const durationMs = performance.now() - startedMs;
+  if (upstreamMs === undefined) return { durationMs: round(durationMs) };
+  return { durationMs: round(durationMs), gatewayMs: round(durationMs - upstreamMs), upstreamMs: round(upstreamMs) };
 }
 
 function round(ms: number): number {

@@ -46,6 +46,8 @@ export interface Notes {
   replayed?: boolean;
   /** Name of the rate limit that has refused the request. */
   limited?: string;
+  /** Refused because too much was under way. */
+  shed?: boolean;
   /** An error that nobody expected: the client sees only that there was one. */
   fault?: unknown;
 }
