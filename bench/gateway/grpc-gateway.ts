@@ -38,7 +38,7 @@ function build(): void {
   writeFileSync(join(folder, "buf.gen.yaml"), bufPlugins);
   mkdirSync(join(folder, "third_party"), { recursive: true });
   execFileSync("cp", ["-r", resolve("third_party/googleapis"), join(folder, "third_party")]);
-  run(resolve("node_modules/.bin/buf"), "generate", "--path", "proto");
+  run(resolve("node_modules/.bin/buf"), "generate", "proto");
   run("go", "mod", "tidy");
   run("go", "build", "-o", program, ".");
 }

@@ -24,7 +24,8 @@ export interface GatewayBenchOptions {
 
 const rounds = 5;
 const roundMs = 1_200;
-const warmUpMs = 1_500;
+/** Until then the compiler still works beside. */
+const warmUpMs = 8_000;
 const connections = 16;
 const paced = { connections: 64, durationMs: 5_000, perSecond: 1_000 };
 
@@ -32,7 +33,7 @@ const paced = { connections: 64, durationMs: 5_000, perSecond: 1_000 };
  * Measures the gateway against others of the same contract and upstream, each in a process of its own, in alternating
  * rounds: against fastify with a hand-written grpc-js proxy, against Connect's adapter with its gRPC transport, beside
  * node:http with protobuf-es and nobody behind, and, if wanted, beside grpc-gateway in Go on one processor. Then what each
- * adds at 1,000 requests a second. Takes about two minutes.
+ * adds at 1,000 requests a second. Takes about five minutes.
  */
 export async function runGatewayBench(options: GatewayBenchOptions): Promise<object> {
   using processes = new Processes();
