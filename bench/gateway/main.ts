@@ -39,7 +39,7 @@ export async function runGatewayBench(options: GatewayBenchOptions): Promise<obj
   using processes = new Processes();
   const upstream = await processes.start("upstream.ts");
   const heddle = Number(await processes.start("heddle.ts", upstream));
-  if (options.memory) return measureMemory(processes, upstream);
+  if (options.memory) return await measureMemory(processes, upstream);
   const fastify = Number(await processes.start("fastify.ts", upstream));
   const connect = Number(await processes.start("connect.ts", upstream));
   const plain = Number(await processes.start("plain.ts"));
