@@ -82,5 +82,10 @@ export function sendError(exchange: Exchange, thrown: unknown, { registry, diale
   const { contentType, json } = printError(error, registry, dialectOf(request.headers.accept, dialect));
   const own = error instanceof EdgeError ? error.headers : {};
   const headers = { ...own, ...errorHeaders(error, request.headers.authorization !== undefined) };
-  send(exchange, httpStatusOf(error), { ...headers, "Content-Type": contentType }, JSON.stringify(json));
+  send(
+    exchange,
+    httpStatusOf(error),
+    { ...headers, "Content-Type": contentType, "Cache-Control": "no-store" },
+    JSON.stringify(json),
+  );
 }

@@ -1,18 +1,13 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import {
-  type ClientHttp2Session,
-  connect as connectHttp2,
-  constants,
-  type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
-} from "node:http2";
+import { constants } from "node:http2";
 import { get } from "node:https";
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { expect, test } from "vitest";
 import { silentLogger, testAuthority } from "#mesh/testing";
 import { call, startLibrary } from "../library.fixture.ts";
+import { openHttp2 } from "./http2-client.fixture.ts";
 import { followCertificate } from "./server-certificate.ts";
 
 const book = "/v1/books/7";
@@ -156,27 +151,6 @@ test("a client that opens and resets calls without end is cut off", async () => 
   expect(code).not.toBe(constants.NGHTTP2_NO_ERROR);
   expect((await call(library.url, "GET /healthz")).status).toBe(200);
 });
-
-interface Http2Client extends Disposable {
-  readonly session: ClientHttp2Session;
-  ask(headers: OutgoingHttpHeaders): Promise<{ headers: IncomingHttpHeaders & { ":status"?: number }; text: string }>;
-}
-
-function openHttp2(url: string): Http2Client {
-  const session = connectHttp2(url, { rejectUnauthorized: false });
-  session.on("error", () => undefined);
-  return {
-    session,
-    async ask(headers) {
-      const stream = session.request(headers).setEncoding("utf8").end();
-      const [received] = await once(stream, "response");
-      let text = "";
-      for await (const chunk of stream) text += chunk;
-      return { headers: received, text };
-    },
-    [Symbol.dispose]: () => session.destroy(),
-  };
-}
 
 async function openSocket(url: string): Promise<Socket> {
   const { port, hostname } = new URL(url);

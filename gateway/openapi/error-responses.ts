@@ -14,6 +14,7 @@ export function errorResponses(packages: Iterable<string>, files: readonly DescF
     .toSorted()
     .map((name) => [name, { description: reasonsText(name, files), content }]);
   return {
+    NotModified: { description: "The client's ETag still names the content. There is no body." },
     BadRequest: {
       description: "The request breaks a rule. The details hold a google.rpc.BadRequest that names each field.",
       content,

@@ -1,8 +1,9 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { type Access, Audience } from "#gen/heddle/v1/policy_pb.ts";
 import type { SourceIndex } from "#mesh/contract";
+import { isRead } from "../caching/send-cacheable.ts";
 import type { Route } from "../rest/route-table.ts";
-import { isServerStreaming } from "../rpc/method-kind.ts";
+import { isServerStreaming, isUnary } from "../rpc/method-kind.ts";
 import { described, type Schemas } from "./message-schema.ts";
 import { celNotes, messageRulesOf } from "./rules.ts";
 import { type Schema, wellKnownSchema } from "./value-schema.ts";
@@ -30,6 +31,7 @@ export function operation(
     ...(body && { requestBody: body }),
     responses: {
       [route.success.status]: answer(route, context),
+      ...(isCacheable(route) && { "304": { $ref: "#/components/responses/NotModified" } }),
       ...(takesInput && { "400": { $ref: "#/components/responses/BadRequest" } }),
       ...(access.audience !== Audience.PUBLIC && { "401": { $ref: "#/components/responses/Unauthenticated" } }),
       ...(isForRoles(access) && { "403": { $ref: "#/components/responses/PermissionDenied" } }),
@@ -41,6 +43,12 @@ export function operation(
     "x-rpc": `${method.parent.typeName}/${method.name}`,
     ...(method.methodKind !== "unary" && { "x-streaming": method.methodKind }),
   };
+}
+
+/** Whether the answer has an ETag. */
+export function isCacheable({ httpMethod, policy, success }: Route): boolean {
+  const { method } = policy;
+  return isRead({ method: httpMethod }, method) && isUnary(method) && success.status === 200;
 }
 
 /** Whether being signed in is not enough. */
@@ -61,7 +69,7 @@ function texts({ policy, body }: Route, { sourceOf }: OperationContext): Schema 
   const who = isForRoles(access) ? `Needs the role ${access.roles.map((role) => `\`${role}\``).join(" or ")}.` : "";
   // With the whole request as body they are in its schema.
   const rules = body === "*" ? [] : celNotes(messageRulesOf(method.input));
-  const description = [rest, ...rules, who, ...limitsOf(policy), ...endOf(policy)]
+  const description = [rest, ...rules, who, ...limitsOf(policy), ...ageOf(policy), ...endOf(policy)]
     .filter((text) => text !== "")
     .join("\n\n");
   return { ...(summary !== "" && { summary }), ...described(description) };
@@ -73,6 +81,11 @@ function limitsOf({ rateLimits }: Route["policy"]): string[] {
     const whose = per === "user" ? "user" : "client address";
     return `At most ${requests} calls in ${periodMs / 1_000} s for each ${whose}, ${burst} at once.`;
   });
+}
+
+/** How old an answer may be. */
+function ageOf({ caching }: Route["policy"]): string[] {
+  return caching ? [`An answer may be ${caching.maxAgeMs / 1_000} s old.`] : [];
 }
 
 /** What a deprecated method's contract says of its end. */
@@ -138,9 +151,15 @@ function answer(route: Route, { schemas, sourceOf }: OperationContext): Schema {
   return {
     description,
     ...(location !== undefined && { headers: { Location: locationHeader(location) } }),
+    ...(isCacheable(route) && { headers: cacheHeaders }),
     content: { "application/json": { schema } },
   };
 }
+
+const cacheHeaders: Schema = {
+  ETag: { description: "Names this content: send it back as If-None-Match.", schema: { type: "string" } },
+  "Cache-Control": { schema: { type: "string" } },
+};
 
 function locationHeader(template: string): Schema {
   return { description: `Where it is: \`${template}\`.`, schema: { type: "string", format: "uri-reference" } };

@@ -1,23 +1,30 @@
 import type { Message } from "@bufbuild/protobuf";
+import { isRead, sendCacheable } from "../caching/send-cacheable.ts";
 import type { Exchange } from "../http/exchange.ts";
 import { send } from "../http/send.ts";
 import type { Route } from "./route-table.ts";
 
-/** Sends the response of a unary call as its route says: JSON, the bytes of an HttpBody, or nothing with 204. */
-export function answerUnary(
-  exchange: Exchange,
-  route: Route,
-  { response, pretty }: { readonly response: Message; readonly pretty: boolean },
-): void {
-  const { status, locate } = route.success;
-  const location = locate?.(response);
-  const headers: Record<string, string> = location === undefined ? {} : { Location: location };
-  const raw = route.rawAnswer?.(response);
-  if (status === 204) send(exchange, status, headers);
-  else if (raw) send(exchange, status, { ...headers, ...contentTypeOf(raw.contentType) }, raw.data);
-  else send(exchange, status, headers, route.print(response, pretty));
+/** The response to a call, and what it was made with. */
+export interface UnaryResponse {
+  readonly response: Message;
+  readonly pretty: boolean;
+  /** Names of request headers that the service has seen. */
+  readonly forwardHeaders: readonly string[];
 }
 
-function contentTypeOf(contentType: string): { "Content-Type": string } {
-  return { "Content-Type": contentType || "application/octet-stream" };
+/** Sends the response of a unary call as its route says: JSON, the bytes of an HttpBody, or nothing with 204. */
+export function answerUnary(exchange: Exchange, route: Route, answer: UnaryResponse): void {
+  const { response, pretty, forwardHeaders } = answer;
+  const { policy, success } = route;
+  const location = success.locate?.(response);
+  const headers: Record<string, string> = location === undefined ? {} : { Location: location };
+  if (success.status === 204) {
+    send(exchange, 204, headers);
+    return;
+  }
+  const raw = route.rawAnswer?.(response);
+  if (raw) headers["Content-Type"] = raw.contentType || "application/octet-stream";
+  const body = raw ? raw.data : route.print(response, pretty);
+  if (isRead(exchange, policy.method)) sendCacheable(exchange, { policy, forwardHeaders, headers, body });
+  else send(exchange, success.status, headers, body);
 }

@@ -49,7 +49,8 @@ export async function transcodeRequests(
     const moving = whileMoving(messages, idle);
     const { signal } = idle;
     const response = await callStream(exchange, transport, { method, messages: moving, timeoutMs, signal });
-    answerUnary(exchange, route, { response: await only(response.message), pretty });
+    const { forwardHeaders } = transport.metadata;
+    answerUnary(exchange, route, { response: await only(response.message), pretty, forwardHeaders });
   } catch (thrown) {
     throw idle.signal.aborted ? idle.signal.reason : thrown;
   } finally {

@@ -1,5 +1,6 @@
 import type { Registry } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { isRead } from "../caching/send-cacheable.ts";
 import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
 import { EdgeError } from "../http/edge-error.ts";
@@ -64,12 +65,14 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
     if (isServerStreaming(method)) return transcodeResponses(exchange, { method, message }, { ...how, timeoutMs });
     if (!isUnary(method)) throw new TypeError(`${route.template.text} serves streams in both directions`);
     if (await exchange.beforeCall?.(body)) return;
-    const response = await callUnary(exchange, how.transport, { method, message, timeoutMs }).catch(
+    const caching = isRead(exchange, method) ? route.policy.caching : undefined;
+    const response = await callUnary(exchange, how.transport, { method, message, timeoutMs, caching }).catch(
       (thrown: unknown) => {
         throw thrown instanceof ConnectError ? nameSources(route, thrown) : thrown;
       },
     );
-    answerUnary(exchange, route, { response, pretty });
+    const { forwardHeaders } = how.transport.metadata;
+    answerUnary(exchange, route, { response, pretty, forwardHeaders });
   };
 }
 

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from "@connectrpc/connect";
+import { isRead, sendCacheable } from "../caching/send-cacheable.ts";
 import { encodingNames, findEncoding, inflate } from "../http/compression.ts";
 import { EdgeError } from "../http/edge-error.ts";
 import { statusOf, toConnectError } from "../http/error-status.ts";
@@ -28,13 +29,20 @@ export async function answerConnectUnary(exchange: Exchange, rpc: RpcMethod, dia
     if (await exchange.beforeCall?.(read)) return;
     const { method } = rpc.policy;
     const timeoutMs = remainingMs(exchange, rpc.policy, askedMs);
-    const answer = await callBytes(exchange, rpc.channel, { method, message, timeoutMs });
+    const reads = isRead(exchange, method);
+    const caching = reads ? rpc.policy.caching : undefined;
+    const answer = await callBytes(exchange, rpc.channel, { method, message, timeoutMs, caching });
     const body = dialect.json ? Buffer.from(rpc.json.decode(answer.message)) : answer.message;
     const headers = rpc.channel.metadata.shown(answer.header);
     const trailers = rpc.channel.metadata.shown(answer.trailer);
     for (const name in trailers) headers[`trailer-${name}`] = trailers[name];
     headers["content-type"] = dialect.contentType;
-    send(exchange, 200, headers, body);
+    if (!reads) {
+      send(exchange, 200, headers, body);
+      return;
+    }
+    const { forwardHeaders } = rpc.channel.metadata;
+    sendCacheable(exchange, { policy: rpc.policy, forwardHeaders, headers, body });
   } catch (thrown) {
     sendConnectError(exchange, rpc, thrown);
   }
@@ -44,7 +52,8 @@ export async function answerConnectUnary(exchange: Exchange, rpc: RpcMethod, dia
 export function sendConnectError(exchange: Exchange, rpc: RpcMethod, thrown: unknown): void {
   const error = toConnectError(thrown, exchange);
   const metadata = rpc.channel.metadata.shownOfError(error.metadata);
-  const headers = { ...metadata, ...headersOfError(error, exchange), "content-type": "application/json" };
+  const own = { "content-type": "application/json", "cache-control": "no-store" };
+  const headers = { ...metadata, ...headersOfError(error, exchange), ...own };
   send(exchange, statusOf(error.code), headers, JSON.stringify(connectErrorJson(error, rpc.registry)));
 }
 

@@ -11,9 +11,12 @@ import {
 } from "@bufbuild/protobuf";
 import { Code, ConnectError, type StreamResponse, type Transport } from "@connectrpc/connect";
 import type { Call, SentMetadata } from "#mesh/channel";
+import type { CachingPolicy } from "#mesh/contract";
 import type { ByteCalls, ByteListener } from "#mesh/rpc";
 import { runInScope, type Scope } from "#mesh/scope";
 import type { UnaryAnswer } from "#mesh/target";
+import { createSharedCalls, type SharedCalls, type Wait } from "../caching/shared-calls.ts";
+import { sharingKey, wantsFresh } from "../caching/sharing-key.ts";
 import type { Exchange } from "../http/exchange.ts";
 import { createMetadataRules, type MetadataNames, type MetadataRules } from "./metadata-rules.ts";
 import { createOwnCalls } from "./own-calls.ts";
@@ -32,6 +35,8 @@ export interface Upstream {
 /** A channel to an upstream, with what passes besides messages. */
 export interface UpstreamChannel extends Transport, ByteCalls {
   readonly metadata: MetadataRules;
+  /** Calls whose answers several requests wait for. */
+  readonly shared: SharedCalls;
 }
 
 /** Channels to everything that is behind the gateway. */
@@ -56,7 +61,12 @@ export function createUpstreams(list: readonly Upstream[], open: OpenChannel, na
   const others = list.filter(({ own }) => own === undefined);
   const first = [...Map.groupBy(others, ({ address }) => address).values()].flatMap(([upstream]) => upstream ?? []);
   const channelsOf = (forwardUser: boolean) =>
-    new Map(first.map((upstream) => [upstream.address, { ...open(upstream, forwardUser), metadata }]));
+    new Map(
+      first.map((upstream) => [
+        upstream.address,
+        { ...open(upstream, forwardUser), metadata, shared: createSharedCalls() },
+      ]),
+    );
   const [forwarding, nobodys] = [channelsOf(true), channelsOf(false)];
   const own = list.flatMap(({ service, own }) => (own ? [[service.typeName, ownChannel(own, metadata)] as const] : []));
   const owned = new Map(own);
@@ -71,7 +81,7 @@ export function createUpstreams(list: readonly Upstream[], open: OpenChannel, na
 }
 
 function ownChannel(transport: Transport, metadata: MetadataRules): UpstreamChannel {
-  return { ...transport, ...createOwnCalls(transport), metadata };
+  return { ...transport, ...createOwnCalls(transport), metadata, shared: createSharedCalls() };
 }
 
 /** What of a request goes on to the service: who calls, until when, and under which trace and id. */
@@ -86,19 +96,35 @@ export interface ByteCall {
   readonly method: DescMethod;
   readonly message: Uint8Array;
   readonly timeoutMs: number;
+  /** Set for a request that only reads, and may be answered together with others. */
+  readonly caching?: CachingPolicy | undefined;
 }
 
 /** Makes a unary call with an encoded message within the request's scope, and notes how long it took. */
 export async function callBytes(exchange: Exchange, channel: UpstreamChannel, call: ByteCall): Promise<UnaryAnswer> {
-  const { method, message, timeoutMs } = call;
+  const { signal } = exchange;
+  const { timeoutMs, caching } = call;
   const startedMs = performance.now();
+  const make = (wait: Wait) => makeCall(exchange, channel, call, wait);
   try {
-    return await runInScope(scopeOf(exchange, timeoutMs), () =>
-      channel.unaryBytes(method, wishOf(exchange, channel, timeoutMs), message),
-    );
+    if (caching === undefined || wantsFresh(exchange)) return await make({ signal, timeoutMs });
+    const forwarded = channel.metadata.forwarded(exchange);
+    const key = sharingKey(exchange, { ...call, caching, forwarded });
+    return await channel.shared.join(key, { signal, timeoutMs }, make);
   } finally {
     exchange.notes.upstreamMs = performance.now() - startedMs;
   }
+}
+
+function makeCall(
+  exchange: Exchange,
+  channel: UpstreamChannel,
+  { method, message }: ByteCall,
+  { signal, timeoutMs }: Wait,
+): Promise<UnaryAnswer> {
+  return runInScope({ ...scopeOf(exchange, timeoutMs), signal }, () =>
+    channel.unaryBytes(method, { ...wishOf(exchange, channel, timeoutMs), signal }, message),
+  );
 }
 
 /** Starts a call with streams of encoded messages within the request's scope. */
@@ -124,12 +150,11 @@ function wishOf(exchange: Exchange, { metadata }: UpstreamChannel, timeoutMs: nu
 export async function callUnary(
   exchange: Exchange,
   channel: UpstreamChannel,
-  call: { readonly method: DescMethodUnary; readonly message: Message; readonly timeoutMs: number },
+  call: Omit<ByteCall, "message"> & { readonly method: DescMethodUnary; readonly message: Message },
 ): Promise<Message> {
-  const { method, message, timeoutMs } = call;
-  const { input, output } = method;
+  const { input, output } = call.method;
   try {
-    const answer = await callBytes(exchange, channel, { method, timeoutMs, message: toBinary(input, message) });
+    const answer = await callBytes(exchange, channel, { ...call, message: toBinary(input, call.message) });
     showAll(exchange, channel.metadata.shown(answer.header));
     showAll(exchange, channel.metadata.shown(answer.trailer));
     return readAnswer(output, answer.message);

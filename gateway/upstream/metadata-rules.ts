@@ -15,6 +15,8 @@ export const usualMetadata: MetadataNames = { forwardHeaders: ["accept-language"
 
 /** What of a request's headers goes on to a service, and what of a service's metadata goes back. */
 export interface MetadataRules {
+  /** Names of request headers that services see; one that ends with "*" stands for all that begin so. */
+  readonly forwardHeaders: readonly string[];
   forwarded(exchange: Exchange): SentMetadata;
   /** Binary values are base64. */
   shown(received: ReceivedMetadata): OutgoingHttpHeaders;
@@ -42,6 +44,7 @@ export function createMetadataRules({ forwardHeaders, showMetadata }: MetadataNa
   const forwards = createNameFilter(forwardHeaders, reservedInRequests);
   const shows = createNameFilter(showMetadata, reservedInAnswers);
   return {
+    forwardHeaders,
     forwarded({ request }) {
       const { headers } = request;
       const metadata: string[] = [];

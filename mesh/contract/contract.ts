@@ -40,6 +40,15 @@ export interface MethodPolicy {
   readonly deprecation?: DeprecationContract | undefined;
   /** How often one client may call it. */
   readonly rateLimits: readonly RateLimitPolicy[];
+  /** How old an answer may be. Undefined: clients ask each time. */
+  readonly caching?: CachingPolicy | undefined;
+}
+
+/** How old an answer may be. */
+export interface CachingPolicy {
+  readonly maxAgeMs: number;
+  /** Whether everyone gets the same answer. */
+  readonly shared: boolean;
 }
 
 /** The end of a method. */

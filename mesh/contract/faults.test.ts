@@ -16,6 +16,7 @@ import {
   BalanceSchema,
   BreakerSchema,
   BulkheadSchema,
+  CachingSchema,
   DeprecationSchema,
   EjectionSchema,
   FallbackSchema,
@@ -85,6 +86,11 @@ const getOrder = "shop/order/v1/order_service.proto: shop.order.v1.OrderService.
 function limited(service: FileDescriptorProto, ...limits: MessageInitShape<typeof RateLimitSchema>[]): void {
   const rateLimits = limits.map((limit) => create(RateLimitSchema, limit));
   changePolicy(service, "GetOrder", (value) => Object.assign(value, { rateLimits }));
+}
+
+/** Lets answers of a method be cached. */
+function cached(service: FileDescriptorProto, name: string, caching: MessageInitShape<typeof CachingSchema>): void {
+  changePolicy(service, name, (value) => Object.assign(value, { caching: create(CachingSchema, caching) }));
 }
 
 /** Makes GetOrder a stream of orders whose place is told by two fields. */
@@ -466,6 +472,26 @@ const faulty: [title: string, change: (files: Files) => void, fault: string][] =
         value.retry = { ...create(RetrySchema), $unknown: [{ no: 99, wireType: 0, data: new Uint8Array([1]) }] };
       }),
     `${orderService}field 99 of heddle.v1.Retry is unknown to this version of Heddle`,
+  ],
+  [
+    "caching of what has an effect",
+    ({ service }) => cached(service, "PlaceOrder", { maxAge: { seconds: 1n } }),
+    `${placeOrder}answers are cached of unary methods with NO_SIDE_EFFECTS only. Mend: drop caching.`,
+  ],
+  [
+    "caching without an age",
+    ({ service }) => cached(service, "GetOrder", {}),
+    `${getOrder}caching has no max_age. Mend: say how old an answer may be.`,
+  ],
+  [
+    "caching for a moment",
+    ({ service }) => cached(service, "GetOrder", { maxAge: { nanos: 1_000_000 } }),
+    `${getOrder}caching.max_age of 1 ms is out of range. Mend: choose 1000 to 31536000000 ms.`,
+  ],
+  [
+    "caches that keep for all what one may see",
+    ({ service }) => cached(service, "GetOrder", { maxAge: { seconds: 1n }, shared: true }),
+    `${getOrder}it shares answers that not everyone may see. Mend: drop caching.shared, or open it to AUDIENCE_PUBLIC.`,
   ],
   [
     "a rate limit without a number",

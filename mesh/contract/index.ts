@@ -13,6 +13,7 @@ export type {
   TargetPolicy,
 } from "./call-policy.ts";
 export type {
+  CachingPolicy,
   CommandContract,
   Contract,
   CounterContract,

@@ -7,6 +7,7 @@ import { effect, on, timer } from "#gen/heddle/v1/saga_pb.ts";
 import type { CommandContract, MethodContract, MethodPolicy, ParticipantContract } from "./contract.ts";
 import type { EventIndex } from "./event-index.ts";
 import type { Faults } from "./faults.ts";
+import { readCaching } from "./read-caching.ts";
 import { readCallPolicy } from "./read-call-policy.ts";
 import { readDeprecation } from "./read-deprecation.ts";
 import { readMoves, readStates } from "./read-moves.ts";
@@ -46,7 +47,8 @@ export function readMethodPolicy(method: DescMethod, faults: Faults): MethodPoli
   const resume = readResume(method, faults);
   const deprecation = readDeprecation(method, faults);
   const rateLimits = readRateLimits(method, faults);
-  const edge = { http: httpRulesOf(method), resume, deprecation, rateLimits };
+  const caching = readCaching(method, faults);
+  const edge = { http: httpRulesOf(method), resume, deprecation, rateLimits, caching };
   return { method, access, deadlineMs: calls.deadlineMs, calls, ...edge };
 }
 

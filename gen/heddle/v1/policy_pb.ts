@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file heddle/v1/policy.proto.
  */
 export const file_heddle_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChZoZWRkbGUvdjEvcG9saWN5LnByb3RvEgloZWRkbGUudjEi4QMKBlBvbGljeRIhCgZhY2Nlc3MYASABKAsyES5oZWRkbGUudjEuQWNjZXNzEisKCGRlYWRsaW5lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVtaXRzGAMgAygJEh8KBXJldHJ5GAQgASgLMhAuaGVkZGxlLnYxLlJldHJ5Eh8KBWhlZGdlGAUgASgLMhAuaGVkZGxlLnYxLkhlZGdlEiMKB2JyZWFrZXIYBiABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgHIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAggASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZmFsbGJhY2sYCSABKAsyEy5oZWRkbGUudjEuRmFsbGJhY2sSKQoLcmF0ZV9saW1pdHMYCiADKAsyFC5oZWRkbGUudjEuUmF0ZUxpbWl0EiEKBnN0cmVhbRgPIAEoCzIRLmhlZGRsZS52MS5TdHJlYW0SIwoHc3VjY2VzcxgUIAEoCzISLmhlZGRsZS52MS5TdWNjZXNzEisKC2RlcHJlY2F0aW9uGBUgASgLMhYuaGVkZGxlLnYxLkRlcHJlY2F0aW9uIj8KC0RlcHJlY2F0aW9uEg0KBXNpbmNlGAEgASgJEg4KBnN1bnNldBgCIAEoCRIRCglzdWNjZXNzb3IYAyABKAkiKwoGU3RyZWFtEiEKBnJlc3VtZRgBIAEoCzIRLmhlZGRsZS52MS5SZXN1bWUiNwoGUmVzdW1lEhUKDXJlcXVlc3RfZmllbGQYASABKAkSFgoOcmVzcG9uc2VfZmllbGQYAiABKAkiUAoGQWNjZXNzEiUKCGF1ZGllbmNlGAEgASgOMhMuaGVkZGxlLnYxLkF1ZGllbmNlEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJIjwKB1N1Y2Nlc3MSFAoKbm9fY29udGVudBgBIAEoCEgAEhEKB2NyZWF0ZWQYAiABKAlIAEIICgZhbnN3ZXIiqAIKBlNlcnZlchIUCgxkZWZhdWx0X3BvcnQYASABKAUSHwoFcmV0cnkYAiABKAsyEC5oZWRkbGUudjEuUmV0cnkSJgoGYnVkZ2V0GAMgASgLMhYuaGVkZGxlLnYxLlJldHJ5QnVkZ2V0EiMKB2JyZWFrZXIYBCABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgFIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAYgASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZWplY3Rpb24YByABKAsyEy5oZWRkbGUudjEuRWplY3Rpb24SJwoJYWRtaXNzaW9uGAggASgLMhQuaGVkZGxlLnYxLkFkbWlzc2lvbiLsAQoFUmV0cnkSGQoMbWF4X2F0dGVtcHRzGAEgASgFSACIAQESMgoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2F0dGVtcHRfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfCgVjb2RlcxgFIAMoDjIQLmdvb2dsZS5ycGMuQ29kZUIPCg1fbWF4X2F0dGVtcHRzIq8BCgVIZWRnZRIZCgxtYXhfYXR0ZW1wdHMYASABKAVIAIgBARIVCghxdWFudGlsZRgCIAEoAUgBiAEBEiwKCW1pbl9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgttaW5fc2FtcGxlcxgEIAEoBUgCiAEBQg8KDV9tYXhfYXR0ZW1wdHNCCwoJX3F1YW50aWxlQg4KDF9taW5fc2FtcGxlcyKWAQoLUmV0cnlCdWRnZXQSEgoFcmF0aW8YASABKAFIAIgBARIbCg5taW5fcGVyX3NlY29uZBgCIAEoBUgBiAEBEiYKA3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl1bmxpbWl0ZWQYBCABKAhCCAoGX3JhdGlvQhEKD19taW5fcGVyX3NlY29uZCKJAwoHQnJlYWtlchILCgNvZmYYASABKAgSIQoUY29uc2VjdXRpdmVfZmFpbHVyZXMYAiABKAVIAIgBARIZCgxmYWlsdXJlX3JhdGUYAyABKAFIAYgBARIXCgptaW5fdm9sdW1lGAQgASgFSAKIAQESKQoGd2luZG93GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKCG9wZW5fZm9yGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhMKBnByb2JlcxgHIAEoBUgDiAEBEh8KEnN1Y2Nlc3Nlc190b19jbG9zZRgIIAEoBUgEiAEBEjEKDnByb2JlX2RlYWRsaW5lGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhcKFV9jb25zZWN1dGl2ZV9mYWlsdXJlc0IPCg1fZmFpbHVyZV9yYXRlQg0KC19taW5fdm9sdW1lQgkKB19wcm9iZXNCFQoTX3N1Y2Nlc3Nlc190b19jbG9zZSKaAQoIQnVsa2hlYWQSCwoDb2ZmGAEgASgIEhsKDm1heF9jb25jdXJyZW50GAIgASgFSACIAQESFgoJbWF4X3F1ZXVlGAMgASgFSAGIAQESKwoIbWF4X3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEQoPX21heF9jb25jdXJyZW50QgwKCl9tYXhfcXVldWUivAEKB0JhbGFuY2USLgoJYWxnb3JpdGhtGAEgASgOMhsuaGVkZGxlLnYxLkJhbGFuY2VBbGdvcml0aG0SEAoIYWZmaW5pdHkYAiABKAkSGAoLc3Vic2V0X3NpemUYAyABKAVIAIgBARITCgtwcmVmZXJfem9uZRgEIAEoCBIcCg9wYW5pY190aHJlc2hvbGQYBSABKAFIAYgBAUIOCgxfc3Vic2V0X3NpemVCEgoQX3BhbmljX3RocmVzaG9sZCLXAgoIRWplY3Rpb24SCwoDb2ZmGAEgASgIEiEKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAIgASgFSACIAQESGQoMZmFpbHVyZV9yYXRlGAMgASgBSAGIAQESFwoKbWluX3ZvbHVtZRgEIAEoBUgCiAEBEikKBndpbmRvdxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCgliYXNlX3RpbWUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIbWF4X3RpbWUYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLbWF4X3BlcmNlbnQYCCABKAVIA4gBAUIXChVfY29uc2VjdXRpdmVfZmFpbHVyZXNCDwoNX2ZhaWx1cmVfcmF0ZUINCgtfbWluX3ZvbHVtZUIOCgxfbWF4X3BlcmNlbnQinQEKCUFkbWlzc2lvbhILCgNvZmYYASABKAgSNQoSbWF4X2V2ZW50X2xvb3BfbGFnGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKCHF1YW50aWxlGAMgASgBSACIAQESGAoLbWluX3NhbXBsZXMYBCABKAVIAYgBAUILCglfcXVhbnRpbGVCDgoMX21pbl9zYW1wbGVzIlIKCEZhbGxiYWNrEisKBmNhY2hlZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEg8KBWVtcHR5GAIgASgISABCCAoGYW5zd2VyIpABCglSYXRlTGltaXQSKAoDcGVyGAEgASgOMhsuaGVkZGxlLnYxLlJhdGVMaW1pdFN1YmplY3QSEAoIcmVxdWVzdHMYAiABKAUSKQoGcGVyaW9kGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKBWJ1cnN0GAQgASgFSACIAQFCCAoGX2J1cnN0KlEKCEF1ZGllbmNlEhgKFEFVRElFTkNFX1VOU1BFQ0lGSUVEEAASEwoPQVVESUVOQ0VfUFVCTElDEAESFgoSQVVESUVOQ0VfU0lHTkVEX0lOEAIq3QEKEEJhbGFuY2VBbGdvcml0aG0SIQodQkFMQU5DRV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIkCiBCQUxBTkNFX0FMR09SSVRITV9MRUFTVF9SRVFVRVNUUxABEiEKHUJBTEFOQ0VfQUxHT1JJVEhNX1JPVU5EX1JPQklOEAISHAoYQkFMQU5DRV9BTEdPUklUSE1fUkFORE9NEAMSHgoaQkFMQU5DRV9BTEdPUklUSE1fV0VJR0hURUQQBBIfChtCQUxBTkNFX0FMR09SSVRITV9SSU5HX0hBU0gQBSpzChBSYXRlTGltaXRTdWJqZWN0EiIKHlJBVEVfTElNSVRfU1VCSkVDVF9VTlNQRUNJRklFRBAAEhsKF1JBVEVfTElNSVRfU1VCSkVDVF9VU0VSEAESHgoaUkFURV9MSU1JVF9TVUJKRUNUX0FERFJFU1MQAjpLCgZwb2xpY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjxjAMgASgLMhEuaGVkZGxlLnYxLlBvbGljeVIGcG9saWN5OkwKBnNlcnZlchIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxj5jAMgASgLMhEuaGVkZGxlLnYxLlNlcnZlclIGc2VydmVyYgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration, file_google_rpc_code]);
+  fileDesc("ChZoZWRkbGUvdjEvcG9saWN5LnByb3RvEgloZWRkbGUudjEihgQKBlBvbGljeRIhCgZhY2Nlc3MYASABKAsyES5oZWRkbGUudjEuQWNjZXNzEisKCGRlYWRsaW5lGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEg0KBWVtaXRzGAMgAygJEh8KBXJldHJ5GAQgASgLMhAuaGVkZGxlLnYxLlJldHJ5Eh8KBWhlZGdlGAUgASgLMhAuaGVkZGxlLnYxLkhlZGdlEiMKB2JyZWFrZXIYBiABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgHIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAggASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZmFsbGJhY2sYCSABKAsyEy5oZWRkbGUudjEuRmFsbGJhY2sSKQoLcmF0ZV9saW1pdHMYCiADKAsyFC5oZWRkbGUudjEuUmF0ZUxpbWl0EiMKB2NhY2hpbmcYCyABKAsyEi5oZWRkbGUudjEuQ2FjaGluZxIhCgZzdHJlYW0YDyABKAsyES5oZWRkbGUudjEuU3RyZWFtEiMKB3N1Y2Nlc3MYFCABKAsyEi5oZWRkbGUudjEuU3VjY2VzcxIrCgtkZXByZWNhdGlvbhgVIAEoCzIWLmhlZGRsZS52MS5EZXByZWNhdGlvbiJFCgdDYWNoaW5nEioKB21heF9hZ2UYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDgoGc2hhcmVkGAIgASgIIj8KC0RlcHJlY2F0aW9uEg0KBXNpbmNlGAEgASgJEg4KBnN1bnNldBgCIAEoCRIRCglzdWNjZXNzb3IYAyABKAkiKwoGU3RyZWFtEiEKBnJlc3VtZRgBIAEoCzIRLmhlZGRsZS52MS5SZXN1bWUiNwoGUmVzdW1lEhUKDXJlcXVlc3RfZmllbGQYASABKAkSFgoOcmVzcG9uc2VfZmllbGQYAiABKAkiUAoGQWNjZXNzEiUKCGF1ZGllbmNlGAEgASgOMhMuaGVkZGxlLnYxLkF1ZGllbmNlEg0KBXJvbGVzGAIgAygJEhAKCHNlcnZpY2VzGAMgAygJIjwKB1N1Y2Nlc3MSFAoKbm9fY29udGVudBgBIAEoCEgAEhEKB2NyZWF0ZWQYAiABKAlIAEIICgZhbnN3ZXIiqAIKBlNlcnZlchIUCgxkZWZhdWx0X3BvcnQYASABKAUSHwoFcmV0cnkYAiABKAsyEC5oZWRkbGUudjEuUmV0cnkSJgoGYnVkZ2V0GAMgASgLMhYuaGVkZGxlLnYxLlJldHJ5QnVkZ2V0EiMKB2JyZWFrZXIYBCABKAsyEi5oZWRkbGUudjEuQnJlYWtlchIlCghidWxraGVhZBgFIAEoCzITLmhlZGRsZS52MS5CdWxraGVhZBIjCgdiYWxhbmNlGAYgASgLMhIuaGVkZGxlLnYxLkJhbGFuY2USJQoIZWplY3Rpb24YByABKAsyEy5oZWRkbGUudjEuRWplY3Rpb24SJwoJYWRtaXNzaW9uGAggASgLMhQuaGVkZGxlLnYxLkFkbWlzc2lvbiLsAQoFUmV0cnkSGQoMbWF4X2F0dGVtcHRzGAEgASgFSACIAQESMgoPaW5pdGlhbF9iYWNrb2ZmGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KC21heF9iYWNrb2ZmGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEjIKD2F0dGVtcHRfdGltZW91dBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIfCgVjb2RlcxgFIAMoDjIQLmdvb2dsZS5ycGMuQ29kZUIPCg1fbWF4X2F0dGVtcHRzIq8BCgVIZWRnZRIZCgxtYXhfYXR0ZW1wdHMYASABKAVIAIgBARIVCghxdWFudGlsZRgCIAEoAUgBiAEBEiwKCW1pbl9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYCgttaW5fc2FtcGxlcxgEIAEoBUgCiAEBQg8KDV9tYXhfYXR0ZW1wdHNCCwoJX3F1YW50aWxlQg4KDF9taW5fc2FtcGxlcyKWAQoLUmV0cnlCdWRnZXQSEgoFcmF0aW8YASABKAFIAIgBARIbCg5taW5fcGVyX3NlY29uZBgCIAEoBUgBiAEBEiYKA3R0bBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIRCgl1bmxpbWl0ZWQYBCABKAhCCAoGX3JhdGlvQhEKD19taW5fcGVyX3NlY29uZCKJAwoHQnJlYWtlchILCgNvZmYYASABKAgSIQoUY29uc2VjdXRpdmVfZmFpbHVyZXMYAiABKAVIAIgBARIZCgxmYWlsdXJlX3JhdGUYAyABKAFIAYgBARIXCgptaW5fdm9sdW1lGAQgASgFSAKIAQESKQoGd2luZG93GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEisKCG9wZW5fZm9yGAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhMKBnByb2JlcxgHIAEoBUgDiAEBEh8KEnN1Y2Nlc3Nlc190b19jbG9zZRgIIAEoBUgEiAEBEjEKDnByb2JlX2RlYWRsaW5lGAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQhcKFV9jb25zZWN1dGl2ZV9mYWlsdXJlc0IPCg1fZmFpbHVyZV9yYXRlQg0KC19taW5fdm9sdW1lQgkKB19wcm9iZXNCFQoTX3N1Y2Nlc3Nlc190b19jbG9zZSKaAQoIQnVsa2hlYWQSCwoDb2ZmGAEgASgIEhsKDm1heF9jb25jdXJyZW50GAIgASgFSACIAQESFgoJbWF4X3F1ZXVlGAMgASgFSAGIAQESKwoIbWF4X3dhaXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CEQoPX21heF9jb25jdXJyZW50QgwKCl9tYXhfcXVldWUivAEKB0JhbGFuY2USLgoJYWxnb3JpdGhtGAEgASgOMhsuaGVkZGxlLnYxLkJhbGFuY2VBbGdvcml0aG0SEAoIYWZmaW5pdHkYAiABKAkSGAoLc3Vic2V0X3NpemUYAyABKAVIAIgBARITCgtwcmVmZXJfem9uZRgEIAEoCBIcCg9wYW5pY190aHJlc2hvbGQYBSABKAFIAYgBAUIOCgxfc3Vic2V0X3NpemVCEgoQX3BhbmljX3RocmVzaG9sZCLXAgoIRWplY3Rpb24SCwoDb2ZmGAEgASgIEiEKFGNvbnNlY3V0aXZlX2ZhaWx1cmVzGAIgASgFSACIAQESGQoMZmFpbHVyZV9yYXRlGAMgASgBSAGIAQESFwoKbWluX3ZvbHVtZRgEIAEoBUgCiAEBEikKBndpbmRvdxgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCgliYXNlX3RpbWUYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SKwoIbWF4X3RpbWUYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SGAoLbWF4X3BlcmNlbnQYCCABKAVIA4gBAUIXChVfY29uc2VjdXRpdmVfZmFpbHVyZXNCDwoNX2ZhaWx1cmVfcmF0ZUINCgtfbWluX3ZvbHVtZUIOCgxfbWF4X3BlcmNlbnQinQEKCUFkbWlzc2lvbhILCgNvZmYYASABKAgSNQoSbWF4X2V2ZW50X2xvb3BfbGFnGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhUKCHF1YW50aWxlGAMgASgBSACIAQESGAoLbWluX3NhbXBsZXMYBCABKAVIAYgBAUILCglfcXVhbnRpbGVCDgoMX21pbl9zYW1wbGVzIlIKCEZhbGxiYWNrEisKBmNhY2hlZBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEg8KBWVtcHR5GAIgASgISABCCAoGYW5zd2VyIpABCglSYXRlTGltaXQSKAoDcGVyGAEgASgOMhsuaGVkZGxlLnYxLlJhdGVMaW1pdFN1YmplY3QSEAoIcmVxdWVzdHMYAiABKAUSKQoGcGVyaW9kGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEhIKBWJ1cnN0GAQgASgFSACIAQFCCAoGX2J1cnN0KlEKCEF1ZGllbmNlEhgKFEFVRElFTkNFX1VOU1BFQ0lGSUVEEAASEwoPQVVESUVOQ0VfUFVCTElDEAESFgoSQVVESUVOQ0VfU0lHTkVEX0lOEAIq3QEKEEJhbGFuY2VBbGdvcml0aG0SIQodQkFMQU5DRV9BTEdPUklUSE1fVU5TUEVDSUZJRUQQABIkCiBCQUxBTkNFX0FMR09SSVRITV9MRUFTVF9SRVFVRVNUUxABEiEKHUJBTEFOQ0VfQUxHT1JJVEhNX1JPVU5EX1JPQklOEAISHAoYQkFMQU5DRV9BTEdPUklUSE1fUkFORE9NEAMSHgoaQkFMQU5DRV9BTEdPUklUSE1fV0VJR0hURUQQBBIfChtCQUxBTkNFX0FMR09SSVRITV9SSU5HX0hBU0gQBSpzChBSYXRlTGltaXRTdWJqZWN0EiIKHlJBVEVfTElNSVRfU1VCSkVDVF9VTlNQRUNJRklFRBAAEhsKF1JBVEVfTElNSVRfU1VCSkVDVF9VU0VSEAESHgoaUkFURV9MSU1JVF9TVUJKRUNUX0FERFJFU1MQAjpLCgZwb2xpY3kSHi5nb29nbGUucHJvdG9idWYuTWV0aG9kT3B0aW9ucxjxjAMgASgLMhEuaGVkZGxlLnYxLlBvbGljeVIGcG9saWN5OkwKBnNlcnZlchIfLmdvb2dsZS5wcm90b2J1Zi5TZXJ2aWNlT3B0aW9ucxj5jAMgASgLMhEuaGVkZGxlLnYxLlNlcnZlclIGc2VydmVyYgZwcm90bzM", [file_google_protobuf_descriptor, file_google_protobuf_duration, file_google_rpc_code]);
 
 /**
  * The rules that the mesh enforces around one method.
@@ -100,6 +100,14 @@ export type Policy = Message<"heddle.v1.Policy"> & {
   rateLimits: RateLimit[];
 
   /**
+   * How long an answer may be used again, for methods with NO_SIDE_EFFECTS. Default: clients ask each time, and are told
+   * when nothing has changed.
+   *
+   * @generated from field: heddle.v1.Caching caching = 11;
+   */
+  caching?: Caching | undefined;
+
+  /**
    * How readers of the method's stream of responses go on after a break. For methods with such a stream only.
    *
    * @generated from field: heddle.v1.Stream stream = 15;
@@ -127,6 +135,35 @@ export type Policy = Message<"heddle.v1.Policy"> & {
  */
 export const PolicySchema: GenMessage<Policy> = /*@__PURE__*/
   messageDesc(file_heddle_v1_policy, 0);
+
+/**
+ * How old an answer may be. It is told to whoever asks by HTTP GET. Requests that are the same and under way at once are
+ * answered by one call: what they get is not older than max_age.
+ *
+ * @generated from message heddle.v1.Caching
+ */
+export type Caching = Message<"heddle.v1.Caching"> & {
+  /**
+   * How long an answer may be used without asking again, from 1 s to 365 days. Required.
+   *
+   * @generated from field: google.protobuf.Duration max_age = 1;
+   */
+  maxAge?: Duration | undefined;
+
+  /**
+   * Whether everyone gets the same answer, so that caches on the way may keep it for all. For AUDIENCE_PUBLIC only.
+   *
+   * @generated from field: bool shared = 2;
+   */
+  shared: boolean;
+};
+
+/**
+ * Describes the message heddle.v1.Caching.
+ * Use `create(CachingSchema)` to create a new message.
+ */
+export const CachingSchema: GenMessage<Caching> = /*@__PURE__*/
+  messageDesc(file_heddle_v1_policy, 1);
 
 /**
  * The end of a method. Dates are days such as 2026-11-30, which begin at midnight in UTC. The gateway tells clients of
@@ -162,7 +199,7 @@ export type Deprecation = Message<"heddle.v1.Deprecation"> & {
  * Use `create(DeprecationSchema)` to create a new message.
  */
 export const DeprecationSchema: GenMessage<Deprecation> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 1);
+  messageDesc(file_heddle_v1_policy, 2);
 
 /**
  * What a stream of responses offers its readers besides its messages.
@@ -183,7 +220,7 @@ export type Stream = Message<"heddle.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 2);
+  messageDesc(file_heddle_v1_policy, 3);
 
 /**
  * A place in a stream. Browsers keep it by themselves: as server-sent events, each message has the value of
@@ -214,7 +251,7 @@ export type Resume = Message<"heddle.v1.Resume"> & {
  * Use `create(ResumeSchema)` to create a new message.
  */
 export const ResumeSchema: GenMessage<Resume> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 3);
+  messageDesc(file_heddle_v1_policy, 4);
 
 /**
  * Who may call a method: whoever matches at least one of the lists.
@@ -249,7 +286,7 @@ export type Access = Message<"heddle.v1.Access"> & {
  * Use `create(AccessSchema)` to create a new message.
  */
 export const AccessSchema: GenMessage<Access> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 4);
+  messageDesc(file_heddle_v1_policy, 5);
 
 /**
  * What the gateway answers by REST when a call has succeeded. The other protocols have no such thing. Not for streams.
@@ -288,7 +325,7 @@ export type Success = Message<"heddle.v1.Success"> & {
  * Use `create(SuccessSchema)` to create a new message.
  */
 export const SuccessSchema: GenMessage<Success> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 5);
+  messageDesc(file_heddle_v1_policy, 6);
 
 /**
  * How the process that serves a contract is reached.
@@ -359,7 +396,7 @@ export type Server = Message<"heddle.v1.Server"> & {
  * Use `create(ServerSchema)` to create a new message.
  */
 export const ServerSchema: GenMessage<Server> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 6);
+  messageDesc(file_heddle_v1_policy, 7);
 
 /**
  * A further attempt after one that failed, on an endpoint not tried yet where there is one.
@@ -410,7 +447,7 @@ export type Retry = Message<"heddle.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 7);
+  messageDesc(file_heddle_v1_policy, 8);
 
 /**
  * A further attempt while the first has not answered. The first answer counts; the others are cancelled.
@@ -453,7 +490,7 @@ export type Hedge = Message<"heddle.v1.Hedge"> & {
  * Use `create(HedgeSchema)` to create a new message.
  */
 export const HedgeSchema: GenMessage<Hedge> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 8);
+  messageDesc(file_heddle_v1_policy, 9);
 
 /**
  * Retries and hedges allowed together, for each caller's process. A call never waits for budget.
@@ -495,7 +532,7 @@ export type RetryBudget = Message<"heddle.v1.RetryBudget"> & {
  * Use `create(RetryBudgetSchema)` to create a new message.
  */
 export const RetryBudgetSchema: GenMessage<RetryBudget> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 9);
+  messageDesc(file_heddle_v1_policy, 10);
 
 /**
  * Refuses calls at the caller for a while when most of them fail.
@@ -572,7 +609,7 @@ export type Breaker = Message<"heddle.v1.Breaker"> & {
  * Use `create(BreakerSchema)` to create a new message.
  */
 export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 10);
+  messageDesc(file_heddle_v1_policy, 11);
 
 /**
  * Limits what is under way, so that one slow service does not take a caller's whole memory and time.
@@ -614,7 +651,7 @@ export type Bulkhead = Message<"heddle.v1.Bulkhead"> & {
  * Use `create(BulkheadSchema)` to create a new message.
  */
 export const BulkheadSchema: GenMessage<Bulkhead> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 11);
+  messageDesc(file_heddle_v1_policy, 12);
 
 /**
  * How an endpoint is chosen among those that are ready, healthy, not ejected and not tried by the same call.
@@ -663,7 +700,7 @@ export type Balance = Message<"heddle.v1.Balance"> & {
  * Use `create(BalanceSchema)` to create a new message.
  */
 export const BalanceSchema: GenMessage<Balance> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 12);
+  messageDesc(file_heddle_v1_policy, 13);
 
 /**
  * Leaves out an endpoint that fails while others do not.
@@ -733,7 +770,7 @@ export type Ejection = Message<"heddle.v1.Ejection"> & {
  * Use `create(EjectionSchema)` to create a new message.
  */
 export const EjectionSchema: GenMessage<Ejection> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 13);
+  messageDesc(file_heddle_v1_policy, 14);
 
 /**
  * Refuses at the server what would not be ready in time, before any work is done on it.
@@ -776,7 +813,7 @@ export type Admission = Message<"heddle.v1.Admission"> & {
  * Use `create(AdmissionSchema)` to create a new message.
  */
 export const AdmissionSchema: GenMessage<Admission> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 14);
+  messageDesc(file_heddle_v1_policy, 15);
 
 /**
  * What answers a call of a method with NO_SIDE_EFFECTS when its service is unavailable, overloaded or too slow.
@@ -813,7 +850,7 @@ export type Fallback = Message<"heddle.v1.Fallback"> & {
  * Use `create(FallbackSchema)` to create a new message.
  */
 export const FallbackSchema: GenMessage<Fallback> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 15);
+  messageDesc(file_heddle_v1_policy, 16);
 
 /**
  * How often one client may call a method. After a rest `burst` calls may come at once; further ones become possible
@@ -856,7 +893,7 @@ export type RateLimit = Message<"heddle.v1.RateLimit"> & {
  * Use `create(RateLimitSchema)` to create a new message.
  */
 export const RateLimitSchema: GenMessage<RateLimit> = /*@__PURE__*/
-  messageDesc(file_heddle_v1_policy, 16);
+  messageDesc(file_heddle_v1_policy, 17);
 
 /**
  * A circle of people.
