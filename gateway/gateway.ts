@@ -10,6 +10,7 @@ import { createEdge, type Documentation } from "./edge.ts";
 import { createGuard } from "./guard/guard.ts";
 import { sharedMemory } from "./guard/shared-memory.ts";
 import { answerRequests } from "./http/answer-requests.ts";
+import { createRequestMetrics } from "./http/request-metrics.ts";
 import { createHttpPart } from "./http/serve.ts";
 import type { OpenChannel, Upstream } from "./upstream/call-upstream.ts";
 
@@ -61,7 +62,8 @@ export function gateway(options: GatewayOptions): Gateway {
       cut: () => http.cut,
     });
   let edge = compile(options.services);
-  const listener = answerRequests((exchange, upgrade) => edge.handle(exchange, upgrade), log);
+  const metrics = createRequestMetrics(config);
+  const listener = answerRequests((exchange, upgrade) => edge.handle(exchange, upgrade), { log, metrics });
   const http = createHttpPart({
     ...config,
     portVariable: "GATEWAY_PORT",
@@ -82,11 +84,13 @@ export function gateway(options: GatewayOptions): Gateway {
       await certificates.start();
       await plane.start();
       await guard.start();
+      await metrics.part.start();
       await http.start();
       log.info({ url: http.url, routes: edge.table.routes.length }, "listening");
     },
     async stop() {
       await http.stop();
+      await metrics.part.stop();
       await guard.stop();
       await plane.stop();
       await certificates.stop();

@@ -1,10 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "#mesh/telemetry";
 import type { Exchange } from "./exchange.ts";
-import { wasDelivered } from "./message.ts";
-
-/** Status written for an answer that the client did not wait for. */
-const clientGone = 499;
+import { statusOfAnswer } from "./message.ts";
 
 /**
  * Writes one line when the exchange is over, however it ends. It names the route's template, never the raw path or
@@ -15,13 +12,12 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
   // A request that is cut off loses its socket before the end.
   const peer = request.socket.remoteAddress;
   response.on("close", () => {
-    const finished = wasDelivered(response);
     const level = notes.fault === undefined ? "info" : "error";
     log[level](
       {
         method,
         route: notes.route ?? "none",
-        status: notes.status ?? (finished ? response.statusCode : clientGone),
+        status: notes.status ?? statusOfAnswer(response),
         code: notes.code === undefined ? undefined : Code[notes.code],
         ...timesOf(exchange),
         protocol: `HTTP/${request.httpVersion}`,

@@ -3,13 +3,24 @@ import { logWhenOver } from "./access-log.ts";
 import { beginExchange, type Exchange } from "./exchange.ts";
 import type { HttpRequest, HttpResponse } from "./message.ts";
 import { discardRest } from "./read-body.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
 import type { Upgrade } from "./upgrade.ts";
 
-/** Makes the listener of a server, which begins an exchange for each request, logs it at its end, and has it handled. */
-export function answerRequests(handle: (exchange: Exchange, upgrade?: Upgrade) => void, log: Logger) {
+/** What watches requests. */
+export interface Watching {
+  readonly log: Logger;
+  readonly metrics: RequestMetrics;
+}
+
+/**
+ * Makes the listener of a server, which begins an exchange for each request, counts and logs it at its end, and has it
+ * handled.
+ */
+export function answerRequests(handle: (exchange: Exchange, upgrade?: Upgrade) => void, { log, metrics }: Watching) {
   return (request: HttpRequest, response: HttpResponse, upgrade?: Upgrade): void => {
     const exchange = beginExchange(request, response);
     logWhenOver(exchange, log);
+    metrics.count(exchange);
     response.on("finish", () => discardRest(request));
     // A socket that breaks is seen by "close"; without a listener its error would end the process.
     response.on("error", (error) => log.debug({ err: error, requestId: exchange.requestId }, "socket failed"));

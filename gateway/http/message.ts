@@ -46,3 +46,11 @@ export function wasDelivered(response: HttpResponse): boolean {
   if (response.stream) return response.writableEnded && response.stream.rstCode === 0;
   return response.writableFinished;
 }
+
+/** Status written for an answer that the client did not wait for. */
+const clientGone = 499;
+
+/** Once an answer is over: the status that it had. */
+export function statusOfAnswer(response: HttpResponse): number {
+  return wasDelivered(response) ? response.statusCode : clientGone;
+}

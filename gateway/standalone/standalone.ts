@@ -3,6 +3,7 @@ import { group, type Part, StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { createGuard } from "../guard/guard.ts";
 import { answerRequests } from "../http/answer-requests.ts";
+import { createRequestMetrics } from "../http/request-metrics.ts";
 import { createHttpPart } from "../http/serve.ts";
 import { createChannels } from "./channels.ts";
 import type { StandaloneConfig } from "./config.ts";
@@ -42,6 +43,7 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
   const first = readConfig();
   const { listen, stop, metricsPort, registryUrl } = first;
   const stopping = new AbortController();
+  const requests = createRequestMetrics(first);
   const metrics = gatewayMetrics({ host: listen.host, port: metricsPort });
   const { discovery, part: finding } = openDiscovery(registryUrl, log);
   const channels = createChannels(discovery, metrics.calling);
@@ -83,7 +85,7 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
 
   const http = createHttpPart({
     ...{ ...listen, ...stop, portVariable: "listen.port (--port)", log },
-    listener: answerRequests((exchange, upgrade) => current?.handle(exchange, upgrade), log),
+    listener: answerRequests((exchange, upgrade) => current?.handle(exchange, upgrade), { log, metrics: requests }),
   });
   const contracts: Part = {
     name: "contracts",
@@ -106,6 +108,7 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
     watching,
     contracts,
     guard,
+    requests.part,
     http,
   ]);
   return {

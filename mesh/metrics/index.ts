@@ -1,4 +1,6 @@
-export type { Family, Sample } from "./family.ts";
+export type { Family, Labels, Sample } from "./family.ts";
+export { Histogram } from "./histogram.ts";
+export { statusName } from "./labels.ts";
 export { createMetricsServer, type MetricsServerOptions } from "./metrics-server.ts";
 export { type ProcessMetrics, processMetrics } from "./process-metrics.ts";
 export type { Caller } from "./target-gauges.ts";
