@@ -46,7 +46,8 @@ async function generated(folder: string): Promise<undefined> {
   const image = join(folder, "gen", "contracts.binpb");
   await capture("buf", ["build", "proto", "--as-file-descriptor-set", "--output", image]);
   await capture("node", ["scripts/write-openapi.ts", "--into", folder]);
-  for (const place of ["gen", "docs/openapi.yaml"]) {
+  await capture("node", ["scripts/write-deployment.ts", "--into", folder]);
+  for (const place of ["gen", "docs/openapi.yaml", "deploy/nats/accounts.conf", "deploy/postgres/roles.sql"]) {
     await capture("git", ["diff", "--no-index", "--stat", place, join(folder, place)]).catch((error: Error) => {
       throw new Error(`${error.message}\n${place} is not what the contracts say. Run: npm run gen`);
     });

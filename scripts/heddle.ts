@@ -1,10 +1,12 @@
 // `npm run heddle -- …`: looks into a running shop for whoever is on call (docs/operations.md), and serves any gRPC
 // server as REST (docs/gateway.md).
+import { readFileSync } from "node:fs";
 import { ConnectError } from "@connectrpc/connect";
 import { Command, InvalidArgumentError } from "commander";
 import { StartError } from "#mesh/process";
 import { TrafficRulesError } from "#mesh/traffic";
 import { gatewayCommand } from "../gateway/standalone/command.ts";
+import { fillSecrets } from "./fill-secrets.ts";
 import { listBacklogs } from "./heddle/backlog.ts";
 import { explainCalls, listTargets, resetBreakers } from "./heddle/calls.ts";
 import { CommandFault } from "./heddle/command-fault.ts";
@@ -152,6 +154,10 @@ program
   .command("permissions")
   .description("print who may do what, for the configuration of nats-server")
   .action(async () => console.log(await natsPermissions()));
+program
+  .command("secrets")
+  .description("print .env for compose.yaml, with new secrets")
+  .action(() => console.log(fillSecrets(readFileSync(".env.example", "utf8")).trimEnd()));
 const calls = program.command("calls").description("calls between services");
 calls
   .command("explain <request-id>")

@@ -28,15 +28,18 @@ export async function natsLogin(file: string): Promise<NatsLogin> {
   return { passwords, accounts: renderAccounts(users, (user) => JSON.stringify(passwords[variableOf(user)])) };
 }
 
-/** What a production server's configuration has to include; its passwords come from the server's environment. */
-export async function natsPermissions(): Promise<string> {
-  return renderAccounts(natsUsers(await readContracts(), ["gateway"]), (user) => `$${variableOf(user)}`);
+/**
+ * What a production server's configuration has to include; its passwords come from the server's environment, by default
+ * from variables such as SHOP_ORDER_NATS_PASSWORD.
+ */
+export async function natsPermissions(suffix = "NATS_PASSWORD"): Promise<string> {
+  return renderAccounts(natsUsers(await readContracts(), ["gateway"]), (user) => `$${variableOf(user, suffix)}`);
 }
 
 /** A service has one password, as whomever it connects. */
-function variableOf({ name }: NatsUser): string {
+function variableOf({ name }: NatsUser, suffix = "NATS_PASSWORD"): string {
   const [service = ""] = name.split("@");
-  return `${service.replaceAll(".", "_").toUpperCase()}_NATS_PASSWORD`;
+  return `${service.replaceAll(".", "_").toUpperCase()}_${suffix}`;
 }
 
 function newPassword(): string {

@@ -20,9 +20,11 @@ export async function ensureRoles(env: NodeJS.ProcessEnv): Promise<Record<string
   return urls;
 }
 
+/** The roles of the services, which are named for their databases. */
+export const postgresRoleNames: readonly string[] = shopServices.map((service) => databaseOf(serverOf(service, {})));
+
 /** The same for an administrator, with the passwords as variables of psql: -v shop_order_password=… */
-export function postgresRoles(): string {
-  const names = shopServices.map((service) => databaseOf(serverOf(service, {})));
+export function postgresRoles(names = postgresRoleNames): string {
   return serviceRoleScript(names, (name) => `:'${name}_password'`);
 }
 

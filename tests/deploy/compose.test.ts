@@ -1,8 +1,13 @@
+import { execFile } from "node:child_process";
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { parseEnv, promisify } from "node:util";
 import { describe, expect, test } from "vitest";
+import { findNatsServer } from "#mesh/local";
+import { fillSecrets } from "../../scripts/fill-secrets.ts";
 import { interpolate, ownServices, portOf, readCompose } from "./compose.ts";
 
+const exec = promisify(execFile);
 const { services, volumes } = readCompose();
 const own = ownServices();
 const nameOf = (main: string) => dirname(main).replace("services/", "").replace("/", "-");
@@ -24,8 +29,12 @@ describe.each(Object.entries(services))("%s", (_name, service) => {
     }
   });
 
-  test("mounts only named volumes", () => {
-    for (const volume of service.volumes ?? []) expect(Object.keys(volumes)).toContain(volume.split(":")[0]);
+  test("mounts named volumes, and files of the repository to read", () => {
+    for (const volume of service.volumes ?? []) {
+      const [from = "", , mode] = volume.split(":");
+      if (from.startsWith("./")) expect([existsSync(from), mode]).toEqual([true, "ro"]);
+      else expect(Object.keys(volumes)).toContain(from);
+    }
   });
 });
 
@@ -83,7 +92,35 @@ test("the example environment is complete, and no secret is in it", () => {
   const used = new Set(readFileSync("compose.yaml", "utf8").match(/(?<=\$\{)\w+/g));
   const listed = Object.fromEntries([...example.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
   expect(Object.keys(listed).sort()).toEqual([...used].sort());
-  expect(listed).toMatchObject({ HEDDLE_MESH_SECRET: "", HEDDLE_ADMIN_PASSWORD: "", POSTGRES_PASSWORD: "" });
+  const secrets = Object.entries(listed).filter(([name]) => /_(?:PASSWORD|SECRET)$/.test(name));
+  expect(secrets.map(([, value]) => value)).toEqual(secrets.map(() => ""));
+  const filled = parseEnv(fillSecrets(example));
+  const made = secrets.map(([name]) => filled[name] ?? "");
+  expect(made.filter((secret) => /^[a-z][a-z0-9]{40,}$/.test(secret))).toHaveLength(secrets.length);
+  expect(new Set(made).size).toBe(secrets.length);
+});
+
+test("each service is given its own passwords and nobody else's", () => {
+  for (const [name, { environment = {} }] of own) {
+    const given = Object.values(environment).flatMap((value) => String(value).match(/(?<=\$\{)\w+_PASSWORD/g) ?? []);
+    const others = name === "platform-identity" ? ["HEDDLE_ADMIN_PASSWORD"] : [];
+    expect(given.toSorted()).toEqual(expect.arrayContaining([`${name.replaceAll("-", "_").toUpperCase()}_PASSWORD`]));
+    expect(
+      [...new Set(given)].filter((password) => !password.startsWith(name.replaceAll("-", "_").toUpperCase())),
+    ).toEqual(others);
+  }
+});
+
+test("nats-server takes its configuration, with the passwords in its environment", async () => {
+  const { environment = {} } = services.nats ?? {};
+  const passwords = Object.fromEntries(Object.keys(environment).map((name) => [name, "secret1"]));
+  const program = await findNatsServer();
+  if (program.kind !== "program") throw new Error("nats-server runs in containers only here");
+  const { PATH = "" } = process.env;
+  const check = (env: Record<string, string>) =>
+    exec(program.path, ["-t", "-c", "deploy/nats/nats-server.conf"], { env: { PATH, ...env } });
+  expect((await check(passwords)).stderr).toContain("is valid");
+  await expect(check({})).rejects.toThrow("variable reference");
 });
 
 test("the image is the pinned Node without its super-user, and copies what exists", () => {

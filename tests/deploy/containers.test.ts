@@ -1,19 +1,20 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { parseEnv, promisify } from "node:util";
 import { expect, test } from "vitest";
-import { callSettings, freePort, type RunningProcess, startProcess, testDatabases, testNats } from "#mesh/testing";
+import { callSettings, freePort, type RunningProcess, startProcess } from "#mesh/testing";
+import { fillSecrets } from "../../scripts/fill-secrets.ts";
+import { demoProduct, signIn } from "../e2e/customer.ts";
+import { httpClient } from "../e2e/http.ts";
 import { type ComposeService, interpolate, ownServices, portOf } from "./compose.ts";
+import { composeServers } from "./compose-servers.ts";
 import { imageFolder } from "./image-folder.ts";
 
 const exec = promisify(execFile);
 
-const variables = {
-  HEDDLE_MESH_SECRET: "a secret that only these processes know",
-  HEDDLE_ADMIN_PASSWORD: "heddle-admin",
-  POSTGRES_PASSWORD: "secret",
-  LOG_LEVEL: "warn",
-};
+const example = readFileSync(".env.example", "utf8");
+const variables: Record<string, string> = { ...parseEnv(fillSecrets(example)), LOG_LEVEL: "warn" };
 
 /** Names of containers become places on this machine, each with a free port. */
 async function places(): Promise<Map<string, string>> {
@@ -27,11 +28,11 @@ function portVariable(name: string): string {
 }
 
 test("what compose.yaml starts works outside of containers, with its commands, environment and healthchecks", async () => {
-  await using databases = testDatabases();
-  await using nats = await testNats();
+  await using servers = await composeServers(variables);
   using image = imageFolder();
   const moved = await places();
-  const move = (text: string) => [...moved].reduce((moving, [from, to]) => moving.replace(from, to), text);
+  const move = (text: string) =>
+    [...moved].reduce((moving, [from, to]) => moving.replace(from, to), servers.move(text));
   const placeOf = (name: string, service: ComposeService) => moved.get(`${name}:${portOf(service)}`) ?? "";
 
   const start = (name: string, service: ComposeService): Promise<RunningProcess> => {
@@ -43,10 +44,7 @@ test("what compose.yaml starts works outside of containers, with its commands, e
       ...Object.fromEntries(given),
       HEDDLE_HOST: "127.0.0.1",
       HEDDLE_DATA: join(image.path, "data"),
-      POSTGRES_URL: databases.postgresUrl,
-      HEDDLE_DATABASE_PREFIX: databases.prefix,
       HEDDLE_POOL_SIZE: "5",
-      NATS_URL: nats.url,
       ...callSettings(),
       [portVariable(name)]: place.split(":")[1],
     };
@@ -63,8 +61,10 @@ test("what compose.yaml starts works outside of containers, with its commands, e
   await Promise.allSettled(starts);
   const processes = await Promise.all(starts);
   const gateway = own.find(([name]) => name === "gateway");
-  const url = gateway && `http://${placeOf(...gateway)}/v1/products?pageSize=1`;
-  const answer = await fetch(url ?? "");
-  expect(await answer.json()).toMatchObject({ products: [{ id: expect.any(String) }] });
+  const http = httpClient(`http://${gateway ? placeOf(...gateway) : ""}`);
+  const customer = await signIn(http, "ada@heddle.local", "heddle-demo");
+  const { body: order } = await customer.order([{ productId: demoProduct(1), quantity: 1 }]);
+  // Through every database and every stream.
+  expect(await customer.settled(order.id)).toMatchObject({ status: "ORDER_STATUS_CONFIRMED" });
   expect(await Promise.all(processes.map((each) => each.stop()))).toEqual(own.map(() => 0));
 }, 120_000);
