@@ -100,11 +100,10 @@ export function discardRest(request: HttpRequest): void {
   const until = performance.now() + discardedMs;
   // Looked at, not listened to: a listener at the socket would take it from Node's parser, and a paused one would stay so.
   const timer = setInterval(() => {
-    if (socket.bytesRead > most || performance.now() > until) socket.destroy();
+    // A request whose answer is sent does not hear of it when its client leaves.
+    if (socket.destroyed || request.readableEnded) clearInterval(timer);
+    else if (socket.bytesRead > most || performance.now() > until) socket.destroy();
   }, lookMs);
-  const done = () => clearInterval(timer);
-  request.once("end", done);
-  request.once("close", done);
   request.resume();
 }
 

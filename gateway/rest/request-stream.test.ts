@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { request as httpRequest } from "node:http";
+import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:http2";
 import { addAbortSignal, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -104,6 +104,41 @@ test("a service that has heard enough answers while the client still speaks", as
   };
   const answer = await upload(feed.url, "/v1/feeds/7/entries", ndjson, chunks());
   expect([answer.status, JSON.parse(answer.text)]).toEqual([429, expect.objectContaining({ message: "full" })]);
+});
+
+test("what follows a refused message is read on, so that the connection goes on", async () => {
+  await using feed = await startFeed({ append: gather });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const send = (lines: number) => {
+    const { promise, resolve, reject } = Promise.withResolvers<[status?: number, port?: number]>();
+    const request = httpRequest(`${feed.url}/v1/feeds/7/entries`, { method: "POST", headers: ndjson, agent });
+    request.on("error", reject).on("response", (response) => {
+      const { localPort } = response.socket;
+      response.resume().on("end", () => resolve([response.statusCode, localPort]));
+    });
+    request.end(`{"text":5}\n${`${JSON.stringify({ text: "x".repeat(1_000) })}\n`.repeat(lines)}`);
+    return promise;
+  };
+  const first = await send(5_000);
+  expect([first[0], await send(5_000)]).toEqual([400, first]);
+  agent.destroy();
+});
+
+test("a client that leaves after a refusal leaves nothing behind", async () => {
+  await using feed = await startFeed({ append: gather });
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
+  const before = timers();
+  for (let count = 0; count < 20; count++) {
+    const request = httpRequest(`${feed.url}/v1/feeds/7/entries`, { method: "POST", headers: ndjson, agent: false });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    request.on("error", reject).on("response", (response) => {
+      response.resume().on("end", () => resolve());
+    });
+    request.write('{"text":5}\n');
+    await promise;
+    request.destroy();
+  }
+  await expect.poll(timers).toBeLessThan(before + 10);
 });
 
 test("a client that leaves has not said all: the service hears of it, over HTTP/1.1 and HTTP/2", async () => {
