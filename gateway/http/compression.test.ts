@@ -52,6 +52,17 @@ test.each([
 });
 
 describe.each(Object.entries(codings))("%s", (name, [compress, inflate]) => {
+  test("what follows the compressed data is never passed over", async () => {
+    await using library = await startLibrary({ unary: async ({ book }) => ({ book: { ...Object(book) } }) });
+    const body = compress('{"book":{"title":"packed"}}');
+    for (const more of [Buffer.from("more"), Buffer.alloc(1), compress(' {"book":{}}')]) {
+      for (const path of ["/v1/books", "/test.library.v1.Library/CreateBook"]) {
+        const answer = await post(`${library.url}${path}`, Buffer.concat([body, more]), { "content-encoding": name });
+        expect([path, answer.status]).toEqual([path, 400]);
+      }
+    }
+  });
+
   test("bodies are taken and answers given by REST and Connect", async () => {
     await using library = await startLibrary({
       unary: async ({ book }) => ({ book: { ...Object(book), tags: [long] } }),

@@ -25,15 +25,49 @@ const zstd = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
 /** Larger windows than the 8 MiB that RFC 8878 recommends would take memory whatever the message holds. */
 const zstdWindow = { params: { [constants.ZSTD_d_windowLogMax]: 23 } };
 
+type InflateSync = (bytes: Uint8Array, options: { readonly maxOutputLength: number; readonly info: true }) => object;
+
+/** What Node's functions return with `info`; their types do not say it. */
+interface Inflated {
+  readonly buffer: Buffer;
+  readonly engine: { readonly bytesWritten: number };
+}
+
+/** Refuses what follows the compressed data: Node would drop it silently, a second frame of zstd as well. */
+function wholly(inflateSync: InflateSync): Encoding["inflate"] {
+  return (bytes, limits) => {
+    const inflated = inflateSync(bytes, { ...limits, info: true });
+    if (!isInflated(inflated)) throw new TypeError("zlib gives no info");
+    if (inflated.engine.bytesWritten !== bytes.length) throw new RangeError("something follows the data");
+    return inflated.buffer;
+  };
+}
+
+function isInflated(value: object): value is Inflated {
+  return "engine" in value && "buffer" in value;
+}
+
 const known: readonly Encoding[] = [
   {
     name: "zstd",
-    inflate: (bytes, limits) => zstdDecompressSync(bytes, { ...zstdWindow, ...limits }),
+    inflate: wholly((bytes, limits) => zstdDecompressSync(bytes, { ...zstdWindow, ...limits })),
     compress: (bytes) => promisify(zstdCompress)(bytes, zstd),
   },
-  { name: "br", inflate: brotliDecompressSync, compress: (bytes) => promisify(brotliCompress)(bytes, brotli) },
-  { name: "gzip", inflate: gunzipSync, compress: (bytes) => promisify(gzip)(bytes, { level: 4 }) },
-  { name: "deflate", inflate: inflateSync, compress: (bytes) => promisify(deflate)(bytes, { level: 4 }) },
+  {
+    name: "br",
+    inflate: wholly(brotliDecompressSync),
+    compress: (bytes) => promisify(brotliCompress)(bytes, brotli),
+  },
+  {
+    name: "gzip",
+    inflate: wholly(gunzipSync),
+    compress: (bytes) => promisify(gzip)(bytes, { level: 4 }),
+  },
+  {
+    name: "deflate",
+    inflate: wholly(inflateSync),
+    compress: (bytes) => promisify(deflate)(bytes, { level: 4 }),
+  },
 ];
 const byName = new Map(known.map((encoding) => [encoding.name, encoding]));
 
