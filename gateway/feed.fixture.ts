@@ -27,6 +27,23 @@ const contract = compileContract(
   message AppendResponse { int32 count = 1; repeated string texts = 2; }
   message Part { google.api.HttpBody file = 1; int32 number = 2; }
   message ImportRequest { string id = 1; string name = 2; google.api.HttpBody file = 3; }
+  message ChunkRequest { string id = 1; bytes checksum = 2; bytes data = 3; }
+  message Cover { string colour = 1; bytes picture = 2; }
+  message PostRequest {
+    string id = 1;
+    string title = 2;
+    repeated int32 numbers = 3;
+    Entry entry = 4;
+    repeated Entry entries = 5;
+    bytes picture = 6;
+    google.api.HttpBody file = 7;
+    repeated google.api.HttpBody files = 8;
+    map<string, string> labels = 9;
+    Cover cover = 10;
+    oneof place { string link = 11; bytes blob = 12; }
+  }
+  message PutPostRequest { string id = 1; PostRequest post = 2; bool draft = 3; }
+  message Note { string id = 1; string text = 2; }
   service Feed {
     rpc Follow(FollowRequest) returns (stream Entry);
     rpc FollowOwn(FollowRequest) returns (stream Entry);
@@ -36,6 +53,11 @@ const contract = compileContract(
     rpc ExportParts(FollowRequest) returns (stream Part);
     rpc Import(stream ImportRequest) returns (AppendResponse);
     rpc ImportFile(stream google.api.HttpBody) returns (AppendResponse);
+    rpc ImportForm(stream ImportRequest) returns (AppendResponse);
+    rpc ImportBytes(stream ChunkRequest) returns (AppendResponse);
+    rpc Post(PostRequest) returns (PostRequest);
+    rpc PutPost(PutPostRequest) returns (PutPostRequest);
+    rpc Jot(Note) returns (Note);
   }
   `,
   {
@@ -53,13 +75,28 @@ const contract = compileContract(
     ExportParts: { policy: everyone, http: rule("get", "/v1/feeds/{id}:parts", { responseBody: "file" }) },
     Import: { policy: everyone, http: rule("post", "/v1/feeds/{id}:import", { body: "file" }) },
     ImportFile: { policy: everyone, http: rule("post", "/v1/files", { body: "*" }) },
+    ImportForm: { policy: everyone, http: rule("post", "/v1/feeds/{id}/forms", { body: "*" }) },
+    ImportBytes: { policy: everyone, http: rule("post", "/v1/feeds/{id}/bytes", { body: "*" }) },
+    Post: {
+      policy: everyone,
+      http: {
+        ...rule("post", "/v1/feeds/{id}/posts", { body: "*" }),
+        additionalBindings: [rule("patch", "/v1/feeds/{id}/posts", { body: "*" })],
+      },
+    },
+    PutPost: { policy: everyone, http: rule("put", "/v1/feeds/{id}/posts/{post.id}", { body: "post" }) },
+    Jot: { policy: everyone, http: rule("post", "/v1/feeds/{id}/notes", { body: "*" }) },
   },
 );
 
 /** A service of streams without generated code. */
 export const Feed = serviceOf(contract, "test.feed.v1.Feed");
 
-function rule(method: "get" | "post", value: string, more: { body?: string; responseBody?: string } = {}) {
+function rule(
+  method: "get" | "post" | "put" | "patch",
+  value: string,
+  more: { body?: string; responseBody?: string } = {},
+) {
   return { pattern: { case: method, value }, ...more };
 }
 
@@ -72,6 +109,10 @@ export interface FeedHandlers {
   readonly exportParts?: FeedStream;
   readonly import?: FeedSink;
   readonly importFile?: FeedSink;
+  readonly importForm?: FeedSink;
+  readonly importBytes?: FeedSink;
+  /** Default: answers with the request. */
+  readonly post?: (request: JsonObject) => Promise<JsonObject>;
 }
 
 /** Answers a request with a stream. */
@@ -157,6 +198,12 @@ function handlersOf(handlers: FeedHandlers): Record<string, AnyRpcHandler> {
     append: collecting(Feed.method.append, append),
     import: collecting(Feed.method.import, handlers.import ?? nothing),
     importFile: collecting(Feed.method.importFile, handlers.importFile ?? nothing),
+    importForm: collecting(Feed.method.importForm, handlers.importForm ?? nothing),
+    importBytes: collecting(Feed.method.importBytes, handlers.importBytes ?? nothing),
+    post: async (request: Message) =>
+      handlers.post ? messageOfJson(Feed.method.post, await handlers.post(jsonOf(Feed.method.post, request))) : request,
+    putPost: async (request: Message) => request,
+    jot: async (request: Message) => request,
     async *talk(requests: AsyncIterable<Message>, context: RpcContext) {
       for await (const answer of talk(jsonOfAll(Feed.method.talk, requests), context)) {
         yield messageOfJson(Feed.method.talk, answer);

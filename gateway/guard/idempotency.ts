@@ -105,7 +105,9 @@ export function hasEffect({ method }: MethodPolicy): boolean {
 }
 
 function fingerprintOf({ path, query, request }: Exchange, body: Uint8Array | undefined): Buffer {
-  const head = JSON.stringify([path, query, request.headers["content-type"] ?? ""]);
+  // A form that is sent again has another boundary.
+  const contentType = request.headers["content-type"]?.replace(/;\s*boundary=[^;]*/i, "") ?? "";
+  const head = JSON.stringify([path, query, contentType]);
   return createHash("sha256")
     .update(head)
     .update(body ?? "")

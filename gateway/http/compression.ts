@@ -1,8 +1,13 @@
+import type { Transform } from "node:stream";
 import { promisify } from "node:util";
 import {
   brotliCompress,
   brotliDecompressSync,
   constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createZstdDecompress,
   deflate,
   gunzipSync,
   gzip,
@@ -16,6 +21,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 export interface Encoding {
   readonly name: string;
   inflate(bytes: Uint8Array, limits: { readonly maxOutputLength: number }): Buffer;
+  /** Inflates what is written to it. `bytesWritten` counts what of that belonged to the compressed data. */
+  createInflater(): Transform & { readonly bytesWritten: number };
   compress(bytes: Uint8Array): Promise<Buffer>;
 }
 
@@ -51,21 +58,25 @@ const known: readonly Encoding[] = [
   {
     name: "zstd",
     inflate: wholly((bytes, limits) => zstdDecompressSync(bytes, { ...zstdWindow, ...limits })),
+    createInflater: () => createZstdDecompress(zstdWindow),
     compress: (bytes) => promisify(zstdCompress)(bytes, zstd),
   },
   {
     name: "br",
     inflate: wholly(brotliDecompressSync),
+    createInflater: () => createBrotliDecompress(),
     compress: (bytes) => promisify(brotliCompress)(bytes, brotli),
   },
   {
     name: "gzip",
     inflate: wholly(gunzipSync),
+    createInflater: () => createGunzip(),
     compress: (bytes) => promisify(gzip)(bytes, { level: 4 }),
   },
   {
     name: "deflate",
     inflate: wholly(inflateSync),
+    createInflater: () => createInflate(),
     compress: (bytes) => promisify(deflate)(bytes, { level: 4 }),
   },
 ];

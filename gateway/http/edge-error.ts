@@ -3,7 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { BadRequestSchema } from "#gen/google/rpc/error_details_pb.ts";
 
 /** Where a refused value came from. */
-export type Source = "path" | "query" | "body" | "header";
+export type Source = "path" | "query" | "body" | "form" | "header";
 
 /**
  * A refusal that the gateway itself makes. It carries the HTTP status where the code alone would not name it

@@ -22,6 +22,8 @@ export interface BodyLimits {
   readonly limitBytes: number;
   /** Whether any content type will do. Default: JSON only. */
   readonly anyType?: boolean;
+  /** A media type that is taken besides JSON, in lower case. */
+  readonly otherType?: string | undefined;
 }
 
 /**
@@ -31,10 +33,10 @@ export interface BodyLimits {
  */
 export async function readBody(exchange: Exchange, limits: BodyLimits): Promise<Buffer | undefined> {
   const { request, response } = exchange;
-  const { limitBytes, anyType = false } = limits;
+  const { limitBytes, anyType = false, otherType } = limits;
   if (!announcesBody(request)) return undefined;
   if (Number(request.headers["content-length"] ?? 0) > limitBytes) throw tooLarge(limitBytes);
-  if (!anyType) checkMediaType(request);
+  if (!anyType && (otherType === undefined || mediaTypeOf(request) !== otherType)) checkMediaType(request, otherType);
   const encoding = encodingOf(request);
   sendContinue(request, response);
   const body = await collect(request, limitBytes);
@@ -107,19 +109,27 @@ export function discardRest(request: HttpRequest): void {
   request.resume();
 }
 
-function checkMediaType({ headers, method }: HttpRequest): void {
-  const accept = { [method === "PATCH" ? "Accept-Patch" : "Accept-Post"]: "application/json" };
+/** The media type of a body without parameters, in lower case; "" for none. */
+export function mediaTypeOf({ headers }: HttpRequest): string {
+  return headers["content-type"]?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
+function checkMediaType({ headers, method }: HttpRequest, otherType: string | undefined): void {
+  const also = otherType === undefined ? "" : `, ${otherType}`;
+  const accept = { [method === "PATCH" ? "Accept-Patch" : "Accept-Post"]: `application/json${also}` };
   const type = headers["content-type"];
   const charset = /;\s*charset\s*=\s*"?([^\s";]+)/i.exec(type ?? "")?.[1]?.toLowerCase() ?? "utf-8";
   if ((type !== undefined && !/^application\/json\s*(?:;|$)/i.test(type)) || !/^utf-?8$/.test(charset)) {
-    throw new EdgeError(`the body must be application/json in UTF-8, not "${type}"`, Code.InvalidArgument, {
+    const or = otherType === undefined ? "" : ` or ${otherType}`;
+    throw new EdgeError(`the body must be application/json in UTF-8${or}, not "${type}"`, Code.InvalidArgument, {
       status: 415,
       headers: accept,
     });
   }
 }
 
-function encodingOf({ headers }: HttpRequest): Encoding | null {
+/** The encoding of a body, null for none. Throws 415 for one that is not known. */
+export function encodingOf({ headers }: HttpRequest): Encoding | null {
   const name = headers["content-encoding"];
   const encoding = findEncoding(name);
   if (encoding !== undefined) return encoding;
@@ -156,7 +166,8 @@ function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
   return promise;
 }
 
-function goneAway(): ConnectError {
+/** The client has not said all. */
+export function goneAway(): ConnectError {
   return new ConnectError("the client went away", Code.Canceled);
 }
 

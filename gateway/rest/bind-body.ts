@@ -11,7 +11,7 @@ import {
 } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
-import { badField } from "../http/edge-error.ts";
+import { badField, type Source } from "../http/edge-error.ts";
 import { isDeeperThan } from "./json-depth.ts";
 import { findJsonFault } from "./json-fault.ts";
 import { lenientJson } from "./lenient-json.ts";
@@ -40,12 +40,29 @@ export interface BodyRule extends Pick<MappingRules, "unknownJsonFields" | "maxD
 export function compileBody(request: DescMessage, rule: BodyRule): BindBody {
   const { body } = rule;
   if (body === "") return () => create(request);
-  if (body === "*") return (text) => parseBody(request, text, { ...rule, at: "" });
+  if (body === "*") return (text) => parseBody(request, text, { ...rule, at: "", source: "body" });
   const field = request.fields.find(({ name }) => name === body);
   if (field === undefined) throw new TypeError(`${request.typeName} has no field "${body}"`);
   return field.fieldKind === "message" && hasNamedFields(field.message)
     ? compileMessageField(request, field, field.message, rule)
-    : (text) => parseField(request, field, text, rule);
+    : (text) => parseField(request, field, text, { ...rule, at: "", source: "body" });
+}
+
+/**
+ * Reads a value of a field, of a repeated one an element, from its JSON form. Undefined for null, and for a default value
+ * that is the same as none. Throws 400 naming the field for JSON that does not fit.
+ */
+export function jsonValue(field: DescField, text: string, place: Place): unknown {
+  const isList = field.fieldKind === "list";
+  const message = field.fieldKind === "message" || (isList && field.listKind === "message") ? field.message : undefined;
+  const json = parseJson(text, place.source);
+  if (message && hasNamedFields(message) && json !== null) {
+    return reflect(message, parseBody(message, text, { ...place, at: join(place.at, field.name) }), false);
+  }
+  const holder = parseField(field.parent, field, isList ? `[${text}]` : text, place);
+  const value = reflect(field.parent, holder, false);
+  if (isList) return value.get(field).get(0);
+  return value.isSet(field) ? value.get(field) : undefined;
 }
 
 /** Returns the text of a body. Throws 400 for bytes that are not UTF-8. */
@@ -56,17 +73,17 @@ export function bodyText(bytes: Buffer): string {
 }
 
 /** Parses the text of a body that a binder has accepted already, or may still refuse. Throws 400 for no JSON. */
-export function parseJson(text: string): JsonValue {
+export function parseJson(text: string, source: Source = "body"): JsonValue {
   try {
     return JSON.parse(text);
   } catch (refusal) {
-    if (refusal instanceof SyntaxError) throw badField("body", "", `the body is not JSON: ${refusal.message}`);
+    if (refusal instanceof SyntaxError) throw badField(source, "", `the ${source} is not JSON: ${refusal.message}`);
     throw refusal;
   }
 }
 
 function compileMessageField(request: DescMessage, field: DescField, message: DescMessage, rule: BodyRule): BindBody {
-  const place = { ...rule, at: field.name };
+  const place: Place = { ...rule, at: field.name, source: "body" };
   return (text) => {
     const whole = create(request);
     if (text === "" || text.trim() === "null") return whole;
@@ -76,17 +93,20 @@ function compileMessageField(request: DescMessage, field: DescField, message: De
 }
 
 /** Any other field: it is read as the only member of its message, which knows its JSON form. */
-function parseField(request: DescMessage, field: DescField, text: string, rule: BodyRule): Message {
+function parseField(request: DescMessage, field: DescField, text: string, place: Place): Message {
   if (text === "") return create(request);
-  checkDepth(text, rule);
+  checkDepth(text, place);
   // Alone first: `1, "other": 2` is no value, but would become one inside the braces.
-  parseJson(text);
-  return parseBody(request, `{${JSON.stringify(field.jsonName)}:${text}}`, { ...rule, at: "" });
+  parseJson(text, place.source);
+  return parseBody(request, `{${JSON.stringify(field.jsonName)}:${text}}`, place);
 }
 
-interface Place extends BodyRule {
+/** Where a JSON text belongs, and how it is taken. */
+export interface Place extends Omit<BodyRule, "body"> {
   /** Path of the message within the request. */
   readonly at: string;
+  /** What the text came in. */
+  readonly source: Source;
 }
 
 function parseBody(message: DescMessage, text: string, place: Place): Message {
@@ -102,8 +122,8 @@ function parseBody(message: DescMessage, text: string, place: Place): Message {
 
 /** Parses what the strict parser refused once more, as leniently as the rules are. What is still refused is refused. */
 function parseLeniently(message: DescMessage, text: string, place: Place): Message {
-  const { at, registry, maxDepth } = place;
-  const json = lenientJson(message, parseJson(text), place);
+  const { at, registry, maxDepth, source } = place;
+  const json = lenientJson(message, parseJson(text, place.source), place);
   try {
     // From the text, for only there duplicate keys can be seen.
     fromJsonString(ValueSchema, text, { recursionLimit: Number.POSITIVE_INFINITY });
@@ -111,13 +131,13 @@ function parseLeniently(message: DescMessage, text: string, place: Place): Messa
   } catch (refusal) {
     const levels = text.length > deepSearchBytes ? 1 : deepestSearch;
     const fault = findJsonFault(message, json, { refusal, registry, levels });
-    throw badField("body", join(at, fault.path), fault.reason, join(at, fault.written));
+    throw badField(source, join(at, fault.path), fault.reason, join(at, fault.written));
   }
 }
 
 /** A parser's own limit would not count what nobody knows, and its stack would. */
-function checkDepth(text: string, { maxDepth }: BodyRule): void {
-  if (isDeeperThan(text, maxDepth)) throw badField("body", "", `the body nests deeper than ${maxDepth} levels`);
+function checkDepth(text: string, { maxDepth, source }: Place): void {
+  if (isDeeperThan(text, maxDepth)) throw badField(source, "", `the ${source} nests deeper than ${maxDepth} levels`);
 }
 
 function join(at: string, path: string): string {

@@ -1,6 +1,7 @@
-import type { DescMessage, Message } from "@bufbuild/protobuf";
+import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { type BodyRule, bodyText, compileBody } from "./bind-body.ts";
+import type { FormBinder, WholePart } from "./bind-form.ts";
 import { compilePathValue } from "./bind-path.ts";
 import { compileQuery } from "./bind-query.ts";
 import { compileMask } from "./fill-mask.ts";
@@ -16,6 +17,8 @@ export interface HttpParts {
   readonly query: string;
   /** Undefined for a route without a body, and for an absent one. */
   readonly body: Buffer | undefined;
+  /** The parts of a form that came as the body. */
+  readonly form?: readonly WholePart[] | undefined;
   /** Content-Type of the body; it is looked at only where the rule takes an HttpBody. */
   readonly contentType?: string | undefined;
 }
@@ -27,6 +30,8 @@ export type Bind = (parts: HttpParts) => Message;
 export interface BindingRule extends BodyRule, Pick<MappingRules, "maxQueryParameters"> {
   readonly method: string;
   readonly variables: readonly RequestField[];
+  /** How forms are bound, where the route takes them. */
+  readonly form?: FormBinder | undefined;
 }
 
 /**
@@ -43,10 +48,11 @@ export function compileBind(request: DescMessage, rule: BindingRule): Bind {
   const fillMask = compileMask(request, { ...rule, pathFields });
   const bindValues = rule.variables.map(compilePathValue);
   return (parts) => {
-    const { values, query, body } = parts;
-    const message = bindBody(parts);
-    if (query === "" && bindValues.length === 0 && !fillMask) return message;
+    const { values, query, body, form } = parts;
+    const message = form ? create(request) : bindBody(parts);
+    if (!form && query === "" && bindValues.length === 0 && !fillMask) return message;
     const target = reflect(request, message, false);
+    if (form) rule.form?.bind(target, form);
     bindQuery(target, query);
     if (fillMask && body) fillMask(target, bodyText(body));
     for (const [index, bindValue] of bindValues.entries()) bindValue(target, values[index] ?? "");

@@ -4,6 +4,7 @@ import type { MethodPolicy } from "#mesh/contract";
 import { isOpenToPeople } from "../guard/edge-method.ts";
 import { isBidiStreaming, isClientStreaming } from "../rpc/method-kind.ts";
 import { type Bind, compileBind, takesRawBody } from "./bind.ts";
+import { compileForm, type FormBinder } from "./bind-form.ts";
 import { holdsHttpBody, isHttpBody, type RawBody, rawBodyOf } from "./http-body.ts";
 import type { MappingRules } from "./mapping-rules.ts";
 import { compilePrint, type Print } from "./print-answer.ts";
@@ -33,6 +34,8 @@ export interface Route {
   readonly print: Print;
   /** Set where the answer is a google.api.HttpBody: what is sent as it is, instead of `print`. */
   readonly rawAnswer: ((response: Message) => RawBody) | undefined;
+  /** How a multipart/form-data body is bound; undefined where none is taken. */
+  readonly form: FormBinder | undefined;
   /** Whether its requests are a stream that only a WebSocket carries. */
   readonly onlyBySocket: boolean;
   /** Where readers of its stream go on after a break. */
@@ -58,13 +61,17 @@ export function compileRoute(policy: MethodPolicy, rule: HttpRule, options: Rout
   if (variables.some((variable) => variable.path === body)) {
     throw new RuleFault(`"${body}" is bound by both the path and the body`, "bind it once");
   }
+  const pathFields = new Set(variables.map((variable) => variable.path));
+  // The mask of a PATCH is made of the keys of its JSON.
+  const form = httpMethod === "PATCH" ? undefined : compileForm(input, { ...options, body, pathFields });
   const responseBody = fieldName(output, "response_body", rule.responseBody);
   return {
     ...{ httpMethod, template, policy, variables, body, responseBody },
     takesRawBody: takesRawBody(input, body),
+    form,
     onlyBySocket: readOnlyBySocket(policy, httpMethod, body),
     success: readSuccess(policy.method),
-    bind: compileBind(input, { ...options, method: httpMethod, variables, body }),
+    bind: compileBind(input, { ...options, method: httpMethod, variables, body, form }),
     print: compilePrint(output, { ...options, responseBody }),
     rawAnswer: compileRawAnswer(output, responseBody),
     resume: readResume(policy, variables),

@@ -3,6 +3,7 @@ import type { Exchange } from "../http/exchange.ts";
 import { send } from "../http/send.ts";
 import type { HttpParts } from "./bind.ts";
 import { parseJson } from "./bind-body.ts";
+import { takesBytes } from "./bind-form.ts";
 import { isIgnored, parseQuery } from "./bind-query.ts";
 import { lenientJson } from "./lenient-json.ts";
 import { findRequestField } from "./request-field.ts";
@@ -18,7 +19,12 @@ export function answerExplanation(
   const trace = {
     route: `${route.httpMethod} ${route.template.text}`,
     rpc: `${method.parent.typeName}/${method.name}`,
-    bindings: [...pathBindings(route, parts), ...queryBindings(route, parts), ...bodyBindings(route, parts)],
+    bindings: [
+      ...pathBindings(route, parts),
+      ...queryBindings(route, parts),
+      ...bodyBindings(route, parts),
+      ...formBindings(route, parts),
+    ],
     ignored: [...ignoredParameters(parts), ...ignoredMembers(route, parts, registry)],
     request: toJson(method.input, message, { registry }),
   };
@@ -42,6 +48,15 @@ function bodyBindings({ body, takesRawBody }: Route, parts: HttpParts): JsonObje
   if (parts.body === undefined) return [];
   const value = takesRawBody ? `${parts.body.length} bytes of ${parts.contentType ?? "no type"}` : jsonOf(parts.body);
   return [{ source: "body", field: body, value }];
+}
+
+function formBindings({ form }: Route, parts: HttpParts): JsonObject[] {
+  return (parts.form ?? []).flatMap(({ name, contentType = "no type", data }) => {
+    if (form === undefined) return [];
+    const { field, path } = form.fieldOf(name);
+    const value = takesBytes(field) ? `${data.length} bytes of ${contentType}` : data.toString();
+    return [{ source: "form", ...(name !== path && { written: name }), field: path, value }];
+  });
 }
 
 function ignoredParameters({ query }: HttpParts): string[] {

@@ -5,22 +5,22 @@ import type { Route } from "./route-table.ts";
 
 /**
  * Puts in front of each field violation that a service has found where its value came from, as the binder does with
- * its own: "path: ", "query: " or "body: ". Other errors stay as they are.
+ * its own: "path: ", "query: " or what the body is called. Other errors stay as they are.
  */
-export function nameSources(route: Route, error: ConnectError): ConnectError {
+export function nameSources(route: Route, error: ConnectError, bodySource: "body" | "form"): ConnectError {
   if (error.findDetails(BadRequestSchema).length === 0) return error;
   const named = new ConnectError(error.rawMessage, error.code, error.metadata, undefined, error.cause);
-  named.details = error.details.map((detail) => withSources(route, detail));
+  named.details = error.details.map((detail) => withSources(route, detail, bodySource));
   return named;
 }
 
 type Detail = ConnectError["details"][number];
 
-function withSources(route: Route, detail: Detail): Detail {
+function withSources(route: Route, detail: Detail, bodySource: Source): Detail {
   const [refusal] = refusalsIn(detail);
   if (refusal === undefined) return detail;
   const fieldViolations = refusal.fieldViolations.map((violation) => {
-    const source = sourceOf(route, violation.field);
+    const source = sourceOf(route, violation.field, bodySource);
     return source ? { ...violation, description: `${source}: ${violation.description}` } : violation;
   });
   return { desc: BadRequestSchema, value: { ...refusal, fieldViolations } };
@@ -34,10 +34,10 @@ function refusalsIn(detail: Detail): BadRequest[] {
 }
 
 /** Undefined for a path that leads nowhere in the request. */
-function sourceOf({ policy, variables, body }: Route, field: string): Source | undefined {
+function sourceOf({ policy, variables, body }: Route, field: string, bodySource: Source): Source | undefined {
   const path = field.replaceAll(/\[[^\]]*\]/g, "");
   const [top = ""] = path.split(".", 1);
   if (!policy.method.input.fields.some(({ name }) => name === top)) return undefined;
   if (variables.some((variable) => variable.path === path)) return "path";
-  return body === "*" || body === top ? "body" : "query";
+  return body === "*" || body === top ? bodySource : "query";
 }

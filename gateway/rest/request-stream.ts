@@ -1,9 +1,12 @@
 import type { DescField, Message } from "@bufbuild/protobuf";
-import { Code, ConnectError } from "@connectrpc/connect";
+import { Code } from "@connectrpc/connect";
+import { bodyChunks } from "../http/body-chunks.ts";
 import { EdgeError } from "../http/edge-error.ts";
 import type { Exchange } from "../http/exchange.ts";
-import { sendContinue } from "../http/read-body.ts";
+import { formType } from "../http/multipart.ts";
+import { mediaTypeOf } from "../http/read-body.ts";
 import { holdsHttpBody, withRawBody } from "./http-body.ts";
+import { readFormStream } from "./read-form.ts";
 import type { Route } from "./route-table.ts";
 import { type SplitBody, splitArray, splitLines } from "./split-json.ts";
 
@@ -24,63 +27,48 @@ const splitters: ReadonlyMap<string, SplitBody> = new Map([
 ]);
 
 /**
- * Reads the body as a stream of requests: NDJSON, a JSON array, or the bytes of a google.api.HttpBody in messages of a
- * chunk each. What path and query say is in every message of JSON, and in the first of bytes, with their content type.
- * Nothing is read before somebody asks for it. Throws 415 for another content type.
+ * Reads the body as a stream of requests: NDJSON, a JSON array, a form with a file, or the bytes of a
+ * google.api.HttpBody, in messages of a chunk each. What path and query say is in every message of JSON, and in the first
+ * of bytes, with their content type. Nothing is read before somebody asks for it. Throws 415 for another content type, or
+ * a coding that is not known.
  */
 export function readRequestStream(exchange: Exchange, options: RequestStreamOptions): AsyncIterable<Message> {
-  const { route } = options;
-  if (route.takesRawBody) return readRaw(exchange, options);
-  const type = (exchange.request.headers["content-type"] ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const { query, request } = exchange;
+  const { route, limitBytes } = options;
+  const { form } = route;
+  const contentType = request.headers["content-type"] ?? "";
+  const chunks = bodyChunks(exchange);
+  if (route.takesRawBody) return readRaw(chunks, { ...options, query, contentType });
+  const type = mediaTypeOf(request);
+  if (form && type === formType) return readFormStream(chunks, { ...options, form, query, contentType });
   const split = splitters.get(type);
-  if (split === undefined) {
-    const accepted = "application/x-ndjson, application/json";
-    throw new EdgeError(`the body must be one of ${accepted}, not "${type}"`, Code.InvalidArgument, {
-      status: 415,
-      headers: { "Accept-Post": accepted },
-    });
-  }
-  return readJson(exchange, options, split);
+  if (split) return readJson(split(chunks, limitBytes), { ...options, query });
+  const accepted = ["application/x-ndjson", "application/json", ...(form ? [formType] : [])].join(", ");
+  throw new EdgeError(`the body must be one of ${accepted}, not "${type}"`, Code.InvalidArgument, {
+    status: 415,
+    headers: { "Accept-Post": accepted },
+  });
 }
 
-async function* readJson(
-  exchange: Exchange,
-  { route, values, limitBytes }: RequestStreamOptions,
-  split: SplitBody,
+interface Reading extends RequestStreamOptions {
+  readonly query: string;
+}
+
+async function* readJson(bodies: AsyncIterable<Buffer>, { route, values, query }: Reading): AsyncIterable<Message> {
+  for await (const body of bodies) yield route.bind({ values, query, body });
+}
+
+async function* readRaw(
+  chunks: AsyncIterable<Buffer>,
+  { route, values, query, contentType }: Reading & { readonly contentType: string },
 ): AsyncIterable<Message> {
-  for await (const body of split(chunksOf(exchange), limitBytes)) {
-    yield route.bind({ values, query: exchange.query, body });
-  }
-}
-
-async function* readRaw(exchange: Exchange, { route, values }: RequestStreamOptions): AsyncIterable<Message> {
   const { input } = route.policy.method;
   const field: DescField | undefined = input.fields.find(({ name }) => name === route.body);
-  const contentType = exchange.request.headers["content-type"];
-  const first = (body: Buffer | undefined) => route.bind({ values, query: exchange.query, body, contentType });
+  const first = (body: Buffer | undefined) => route.bind({ values, query, body, contentType });
   let begun = false;
-  for await (const data of chunksOf(exchange)) {
+  for await (const data of chunks) {
     yield begun ? withRawBody(input, holdsHttpBody(field) ? field : undefined, { contentType: "", data }) : first(data);
     begun = true;
   }
   if (!begun) yield first(undefined);
-}
-
-/**
- * The chunks of a body. A client that is gone has not finished it. Whoever stops reading leaves the connection alone:
- * an answer may still go over it.
- */
-async function* chunksOf({ request, response }: Exchange): AsyncIterable<Buffer> {
-  sendContinue(request, response);
-  try {
-    for await (const chunk of request.iterator({ destroyOnReturn: false })) yield chunk;
-  } catch {
-    // Whatever broke the connection: nobody is there to be told.
-    throw goneAway();
-  }
-  if (request.aborted || !request.complete) throw goneAway();
-}
-
-function goneAway(): ConnectError {
-  return new ConnectError("the client went away", Code.Canceled);
 }

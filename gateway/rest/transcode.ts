@@ -1,19 +1,22 @@
-import type { Registry } from "@bufbuild/protobuf";
+import { type Registry, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { isRead } from "../caching/send-cacheable.ts";
 import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
 import { EdgeError } from "../http/edge-error.ts";
 import { type Exchange, headerOf, remainingMs } from "../http/exchange.ts";
-import { readBody, refuseBody } from "../http/read-body.ts";
+import { formType } from "../http/multipart.ts";
+import { mediaTypeOf, readBody, refuseBody } from "../http/read-body.ts";
 import { readTimeout } from "../http/timeout.ts";
 import { isClientStreaming, isServerStreaming, isUnary } from "../rpc/method-kind.ts";
 import { callUnary, type Upstreams } from "../upstream/call-upstream.ts";
 import { answerUnary } from "./answer-unary.ts";
+import type { HttpParts } from "./bind.ts";
 import { asksForPretty } from "./bind-query.ts";
 import { answerExplanation } from "./explain.ts";
 import { findRoute } from "./find-route.ts";
 import { nameSources } from "./name-sources.ts";
+import { readForm } from "./read-form.ts";
 import { readRequestStream } from "./request-stream.ts";
 import type { Route, RouteTable } from "./route-table.ts";
 import { transcodeRequests, transcodeResponses } from "./transcode-stream.ts";
@@ -53,8 +56,7 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
       const messages = readRequestStream(exchange, { route, values, limitBytes: maxBodyBytes });
       return transcodeRequests(exchange, { method, messages }, { ...how, timeoutMs: timeLeft() });
     }
-    const body = await bodyOf(exchange, route, maxBodyBytes);
-    const parts = { values, query: exchange.query, body, contentType: request.headers["content-type"] };
+    const parts = { values, query: exchange.query, ...(await bodyOf(exchange, route, maxBodyBytes)) };
     const message = route.bind(parts);
     const pretty = asksForPretty(exchange.query);
     if (options.explain && headerOf(request, "x-explain") === "1") {
@@ -64,11 +66,12 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
     const timeoutMs = timeLeft();
     if (isServerStreaming(method)) return transcodeResponses(exchange, { method, message }, { ...how, timeoutMs });
     if (!isUnary(method)) throw new TypeError(`${route.template.text} serves streams in both directions`);
-    if (await exchange.beforeCall?.(body)) return;
+    // The same form has another boundary each time.
+    if (await exchange.beforeCall?.(parts.form ? toBinary(method.input, message) : parts.body)) return;
     const caching = isRead(exchange, method) ? route.policy.caching : undefined;
     const response = await callUnary(exchange, how.transport, { method, message, timeoutMs, caching }).catch(
       (thrown: unknown) => {
-        throw thrown instanceof ConnectError ? nameSources(route, thrown) : thrown;
+        throw thrown instanceof ConnectError ? nameSources(route, thrown, parts.form ? "form" : "body") : thrown;
       },
     );
     const { forwardHeaders } = how.transport.metadata;
@@ -76,10 +79,23 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
   };
 }
 
-async function bodyOf(exchange: Exchange, route: Route, limitBytes: number): Promise<Buffer | undefined> {
-  if (route.body !== "") return readBody(exchange, { limitBytes, anyType: route.takesRawBody });
-  await refuseBody(exchange);
-  return undefined;
+async function bodyOf(
+  exchange: Exchange,
+  route: Route,
+  limitBytes: number,
+): Promise<Omit<HttpParts, "values" | "query">> {
+  const { form, takesRawBody } = route;
+  const { request } = exchange;
+  const contentType = request.headers["content-type"];
+  if (route.body === "") {
+    await refuseBody(exchange);
+    return { body: undefined, contentType };
+  }
+  const otherType = form && formType;
+  const body = await readBody(exchange, { limitBytes, anyType: takesRawBody, otherType });
+  if (form === undefined || mediaTypeOf(request) !== formType) return { body, contentType };
+  const parts = await readForm(form, { contentType: contentType ?? "", body: body ?? Buffer.alloc(0) });
+  return { body: undefined, contentType, form: parts };
 }
 
 function needsSocket({ request }: Exchange): EdgeError {
