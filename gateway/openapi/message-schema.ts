@@ -13,13 +13,19 @@ export interface Schemas {
   message(message: DescMessage): Schema;
   /** Schema of a field with its comment and rules. */
   field(field: DescField): Schema;
-  /** Schema of a message without some of its fields, named by their paths in proto spelling. */
-  without(message: DescMessage, paths: ReadonlySet<string>): Schema;
+  /**
+   * Schema of a message without some of its fields, named by their paths in proto spelling. `own` may give a field of the
+   * message itself another schema.
+   */
+  without(message: DescMessage, paths: ReadonlySet<string>, own?: OwnSchema): Schema;
   /** Whether a message cannot do without the field. */
   isRequired(field: DescField): boolean;
   /** All messages and enums that have been referred to, by name. */
   components(): JsonObject;
 }
+
+/** Schema of a field that is not in its JSON form; undefined for one that is. */
+export type OwnSchema = (field: DescField) => Schema | undefined;
 
 /** Creates schemas by ProtoJSON, with descriptions from the comments of the contracts. */
 export function createSchemas(sourceOf: SourceIndex): Schemas {
@@ -80,12 +86,12 @@ export function createSchemas(sourceOf: SourceIndex): Schemas {
     };
   }
 
-  function objectSchema(desc: DescMessage, fields: readonly DescField[]): Schema {
+  function objectSchema(desc: DescMessage, fields: readonly DescField[], own?: OwnSchema): Schema {
     const needed = fields.filter(isRequired).map(({ jsonName }) => jsonName);
     return {
       ...described(sourceText(desc, celNotes(messageRulesOf(desc)))),
       type: "object",
-      properties: Object.fromEntries(fields.map((field) => [field.jsonName, fieldSchema(field)])),
+      properties: Object.fromEntries(fields.map((field) => [field.jsonName, own?.(field) ?? fieldSchema(field)])),
       ...(needed.length > 0 && { required: needed }),
       ...oneofSchemas(desc, fields),
       ...(desc.deprecated && { deprecated: true }),
@@ -98,11 +104,11 @@ export function createSchemas(sourceOf: SourceIndex): Schemas {
     return known.has(field);
   }
 
-  function without(desc: DescMessage, paths: ReadonlySet<string>): Schema {
+  function without(desc: DescMessage, paths: ReadonlySet<string>, own?: OwnSchema): Schema {
     const inside = [...paths].filter((path) => path.includes("."));
-    if (paths.size === 0) return message(desc);
+    if (paths.size === 0 && own === undefined) return message(desc);
     const fields = desc.fields.filter(({ name }) => !paths.has(name));
-    const whole = objectSchema(desc, fields);
+    const whole = objectSchema(desc, fields, own);
     const narrowed = fields.flatMap((field) => {
       const prefix = `${field.name}.`;
       const deeper = inside.filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));

@@ -1,10 +1,10 @@
-import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { type Access, Audience } from "#gen/heddle/v1/policy_pb.ts";
 import type { SourceIndex } from "#mesh/contract";
 import { isRead } from "../caching/send-cacheable.ts";
 import type { Route } from "../rest/route-table.ts";
 import { isServerStreaming, isUnary } from "../rpc/method-kind.ts";
 import { described, type Schemas } from "./message-schema.ts";
+import { bytes, fieldOf, requestBody } from "./request-body.ts";
 import { celNotes, messageRulesOf } from "./rules.ts";
 import { type Schema, wellKnownSchema } from "./value-schema.ts";
 
@@ -104,39 +104,6 @@ function splitSentence(comment: string): [first: string, rest: string] {
   return [comment.slice(0, end).replaceAll("\n", " "), comment.slice(end + 1).trim()];
 }
 
-function requestBody(route: Route, schemas: Schemas): Schema | undefined {
-  const { input } = route.policy.method;
-  if (route.body === "") return undefined;
-  if (route.takesRawBody) return bytes();
-  if (route.body === "*") return wholeBody(route, schemas);
-  const field = fieldOf(input, route.body);
-  const { description = "", ...schema } = schemas.field(field);
-  return {
-    ...described(String(description)),
-    ...(schemas.isRequired(field) && { required: true }),
-    content: { "application/json": { schema: inner(route, field, schemas) ?? schema } },
-    "x-field": field.jsonName,
-  };
-}
-
-/** The body's message without what the path gives already. */
-function inner(route: Route, field: DescField, schemas: Schemas): Schema | undefined {
-  const prefix = `${field.name}.`;
-  const inPath = route.variables.filter(({ path }) => path.startsWith(prefix)).map(({ path }) => path);
-  if (field.fieldKind !== "message" || inPath.length === 0) return undefined;
-  return schemas.without(field.message, new Set(inPath.map((path) => path.slice(prefix.length))));
-}
-
-function wholeBody({ policy, variables }: Route, schemas: Schemas): Schema {
-  const { input } = policy.method;
-  const inPath = new Set(variables.map(({ path }) => path));
-  const needed = input.fields.some((field) => !inPath.has(field.name) && schemas.isRequired(field));
-  return {
-    ...(needed && { required: true }),
-    content: { "application/json": { schema: schemas.without(input, inPath) } },
-  };
-}
-
 function answer(route: Route, { schemas, sourceOf }: OperationContext): Schema {
   const { output } = route.policy.method;
   const field = route.responseBody === "" ? undefined : fieldOf(output, route.responseBody);
@@ -176,15 +143,4 @@ function streamAnswer(description: string, schema: Schema): Schema {
       "application/json": { schema: { type: "array", items: schema } },
     },
   };
-}
-
-function bytes(): Schema {
-  return { content: { "*/*": { schema: {} } } };
-}
-
-function fieldOf(message: DescMessage, name: string): DescField {
-  const field = message.fields.find((candidate) => candidate.name === name);
-  // The route table has checked it.
-  if (field === undefined) throw new TypeError(`${message.typeName} has no field "${name}"`);
-  return field;
 }

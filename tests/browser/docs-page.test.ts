@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { startFeed } from "../../gateway/feed.fixture.ts";
 import { startLibrary } from "../../gateway/library.fixture.ts";
 import { signIn } from "../e2e/customer.ts";
 import { startShop, type TestShop } from "../e2e/shop.ts";
@@ -113,6 +114,33 @@ it("shows the messages of a stream as they come, and how it broke off", async ()
   await expect.poll(() => messages.count()).toBe(3);
   expect(await messages.nth(2).textContent()).toContain('"error"');
   await expect.poll(() => page.getByRole("alert").textContent()).toMatch(/broke off/);
+});
+
+it("sends a stream of requests as an array, and writes it for buf curl", async () => {
+  await using feed = await startFeed({
+    append: async (requests) => ({ texts: (await Array.fromAsync(requests)).map(({ id, text }) => `${id}: ${text}`) }),
+  });
+  await using browser = await openPage();
+  const { page, faults } = browser;
+  await page.goto(`${feed.url}/docs#test.feed.v1.Feed.Append`);
+  await page.getByLabel("id").fill("7");
+  expect(JSON.parse(await page.getByLabel("Body").inputValue())).toEqual([{}]);
+  await page.getByLabel("Body").fill('[{"text": "a"}, {"text": "b"}]');
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.locator("#answer .status").waitFor();
+  const expected = { texts: ["7: a", "7: b"] };
+  expect(JSON.parse((await page.locator("#body").textContent()) ?? "")).toMatchObject(expected);
+  expect(await run(await copied(page, "curl"), "")).toMatchObject(expected);
+  expect(await run(await copied(page, "buf curl"), "")).toMatchObject(expected);
+  // A form may be sent there, too.
+  await page.goto(`${feed.url}/docs#test.feed.v1.Feed.Post`);
+  await expect.poll(() => page.getByText("application/json, multipart/form-data").isVisible()).toBe(true);
+  await page.locator("#parameter-id").fill("7");
+  await page.getByLabel("Body").fill('{"title": "a", "picture": "YQ=="}');
+  await page.getByRole("button", { name: "Send" }).click();
+  await page.locator("#answer .status").waitFor();
+  expect(JSON.parse((await page.locator("#body").textContent()) ?? "")).toMatchObject({ title: "a", picture: "YQ==" });
+  expect(faults).toEqual([]);
 });
 
 it("fits a telephone", async () => {

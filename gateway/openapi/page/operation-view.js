@@ -1,5 +1,5 @@
 import { coloured, element, markdown } from "./element.js";
-import { buildRequest, readLines } from "./request.js";
+import { buildRequest, readLines, takesStream } from "./request.js";
 import { snippets } from "./snippets.js";
 
 /** Shows one operation, with a form to call it. `session` holds the token. */
@@ -147,7 +147,10 @@ function createForm({ operation }, schemas) {
     return shown;
   });
   const schema = operation.requestBody?.content["application/json"]?.schema;
-  const write = (all) => JSON.stringify(schemas.sample(schema, { all }), null, 2);
+  // A stream of requests is shown with one of them.
+  const sample = (all) =>
+    takesStream(operation) ? [schemas.sample(schema.items, { all })] : schemas.sample(schema, { all });
+  const write = (all) => JSON.stringify(sample(all), null, 2);
   const body = schema && element("textarea", { id: "request-body", spellcheck: "false" }, write(false));
   const fill = (all) => () => {
     body.value = write(all);
@@ -263,7 +266,9 @@ function createSnippets(chosen, input) {
 }
 
 function reference({ operation }, schemas, document) {
-  const body = operation.requestBody?.content["application/json"]?.schema;
+  const { content: bodies = {}, description: bodyText } = operation.requestBody ?? {};
+  const whole = bodies["application/json"]?.schema;
+  const body = takesStream(operation) ? whole?.items : whole;
   const answers = Object.entries(operation.responses).map(([status, response]) => {
     const { description, content } = schemas.resolve(response);
     const types = Object.keys(content ?? {});
@@ -286,7 +291,8 @@ function reference({ operation }, schemas, document) {
       ? [
           part(
             "Body",
-            element("div", { class: "text" }, ...markdown(operation.requestBody.description)),
+            element("p", { class: "type" }, Object.keys(bodies).join(", ")),
+            element("div", { class: "text" }, ...markdown(bodyText)),
             schemas.view(body),
           ),
         ]

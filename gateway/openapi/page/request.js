@@ -24,11 +24,21 @@ export function documentBase() {
   return new URL("./", location.href.replace(/\/docs(?:[/?#].*)?$/, "/"));
 }
 
-/** The message of the same request, for gRPC. */
-export function buildMessage({ operation }, { values, body }) {
+/** Whether an operation takes a stream of messages; here they are written as an array. */
+export function takesStream(operation) {
+  return operation["x-streaming"] === "client_streaming";
+}
+
+/** The message of the same request, for gRPC; of a stream one after the other. */
+export function buildMessages(chosen, { values, body }) {
+  const parsed = body === undefined ? undefined : JSON.parse(body);
+  const bodies = takesStream(chosen.operation) && Array.isArray(parsed) ? parsed : [parsed];
+  return bodies.map((each) => JSON.stringify(buildMessage(chosen, values, each))).join("\n");
+}
+
+function buildMessage({ operation }, values, parsed) {
   const message = {};
-  if (body !== undefined) {
-    const parsed = JSON.parse(body);
+  if (parsed !== undefined) {
     const field = operation.requestBody?.["x-field"];
     if (field) message[field] = parsed;
     else Object.assign(message, parsed);

@@ -1,4 +1,4 @@
-import { buildMessage, buildRequest, documentBase } from "./request.js";
+import { buildMessages, buildRequest, documentBase } from "./request.js";
 
 const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const lines = (...parts) => parts.filter((part) => part !== "").join(" \\\n  ");
@@ -19,7 +19,7 @@ export const snippets = {
     return lines(
       `grpcurl ${protocol === "http:" ? "-plaintext " : ""}-protoset <(curl -s ${quote(contracts())})`,
       input.token ? '-H "authorization: Bearer $TOKEN"' : "",
-      `-d ${quote(JSON.stringify(buildMessage(chosen, input)))}`,
+      `-d ${quote(buildMessages(chosen, input))}`,
       `${host} ${chosen.operation["x-rpc"]}`,
     );
   },
@@ -27,7 +27,7 @@ export const snippets = {
     return lines(
       `buf curl --schema ${quote(contracts())}`,
       input.token ? '-H "authorization: Bearer $TOKEN"' : "",
-      `-d ${quote(JSON.stringify(buildMessage(chosen, input)))}`,
+      `-d ${quote(buildMessages(chosen, input))}`,
       quote(new URL(`.${`/${chosen.operation["x-rpc"]}`}`, documentBase()).href),
     );
   },
