@@ -10,8 +10,8 @@ export default defineConfig({
       "tests/interop/servers/**",
       // They need a browser: npm run test:browser.
       "tests/browser/**",
-      // They wait for leases and timeouts to pass: npm run test:chaos.
-      ...["fault-points", "servers", "replicas"].map((name) => `tests/chaos/${name}.test.ts`),
+      // They wait for leases and timeouts to pass, or make networks: npm run test:chaos.
+      ...["fault-points", "servers", "replicas", "half-open"].map((name) => `tests/chaos/${name}.test.ts`),
     ],
     globalSetup: ["tests/setup/servers.ts"],
     pool: "forks",
