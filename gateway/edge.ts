@@ -108,7 +108,7 @@ export function createEdge(options: EdgeOptions): Edge {
   const find = createFindCall({ policies: people, table, registry });
   const sockets = createSocketEdge({ ...shared, find, cors, maxMessageBytes: maxBodyBytes });
   const pages = createApiPages({
-    document: () => openApiDocument({ routes: table.routes, ...documentation }),
+    document: () => openApiDocument({ routes: table.routes, errorDialect, ...documentation }),
     image: () => edgeImage(people.map(({ method }) => method)),
   });
   const parts = {

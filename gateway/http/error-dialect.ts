@@ -19,8 +19,10 @@ export interface ErrorBody {
   readonly json: JsonValue;
 }
 
-const problemType = "application/problem+json";
+/** Media types of the dialects that have their own. */
+export const problemType = "application/problem+json";
 const aip193Profile = "https://google.aip.dev/193";
+export const aip193Type = `application/json; profile="${aip193Profile}"`;
 
 const printers: Record<ErrorDialect, (error: ConnectError, registry: Registry) => ErrorBody> = {
   status: (error, registry) => ({ contentType: "application/json", json: statusJson(error, registry) }),
@@ -50,7 +52,7 @@ export function printError(error: ConnectError, registry: Registry, dialect: Err
 
 function aip193(error: ConnectError, registry: Registry): ErrorBody {
   return {
-    contentType: `application/json; profile="${aip193Profile}"`,
+    contentType: aip193Type,
     json: {
       error: {
         code: httpStatusOf(error),

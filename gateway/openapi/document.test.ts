@@ -90,6 +90,20 @@ describe("texts", () => {
     expect(properties.ödd.description).toBe("Must satisfy `this != 'even'`.");
   });
 
+  it("describe each form of an error, the standard one first", () => {
+    const forms = (content: object) => Object.keys(content);
+    const aip193 = 'application/json; profile="https://google.aip.dev/193"';
+    expect(forms(components.responses.BadRequest.content)).toEqual([
+      "application/json",
+      "application/problem+json",
+      aip193,
+    ]);
+    const files = () => [...image.files];
+    // biome-ignore lint/suspicious/noExplicitAny: as above.
+    const other: any = openApiDocument({ routes, title: "Other", errorDialect: "problem", files });
+    expect(forms(other.components.responses.BadRequest.content)).toEqual(["application/problem+json", aip193]);
+  });
+
   it("name the reasons of errors with their HTTP status", () => {
     expect(components.responses["test.v1"].description).toContain(
       "| 404 | NOT_FOUND | `EVERYTHING_ERROR_REASON_LOST` | there is no {id} \\| or so |",

@@ -1,6 +1,8 @@
 import type { DescFile, DescService } from "@bufbuild/protobuf";
 import { createSourceIndex } from "#mesh/contract";
+import type { ErrorDialect } from "../http/error-dialect.ts";
 import type { Route } from "../rest/route-table.ts";
+import { errorContent, errorSchemas } from "./error-content.ts";
 import { errorResponses } from "./error-responses.ts";
 import { headerParameters } from "./header-parameters.ts";
 import { createSchemas, described } from "./message-schema.ts";
@@ -15,6 +17,8 @@ export interface DocumentOptions {
   /** Files with comments (source information) and error reasons. Elements are found in them by name. */
   files(): readonly DescFile[];
   readonly title: string;
+  /** Form of errors for clients that ask for none. Default: google.rpc.Status. */
+  readonly errorDialect?: ErrorDialect;
 }
 
 /** Methods that OpenAPI 3.1 knows. */
@@ -26,7 +30,7 @@ const allMethods = ["GET", "PUT", "POST", "DELETE", "PATCH"];
  * its path; "*" is described for each usual method.
  */
 export function openApiDocument(options: DocumentOptions): Schema {
-  const { routes, title } = options;
+  const { routes, title, errorDialect = "status" } = options;
   const files = options.files();
   const sourceOf = createSourceIndex(files);
   const schemas = createSchemas(sourceOf);
@@ -35,7 +39,7 @@ export function openApiDocument(options: DocumentOptions): Schema {
   const responses = errorResponses(
     services.map(({ file }) => file.proto.package),
     files,
-    schemas,
+    errorContent(errorDialect, schemas),
   );
   return {
     openapi: "3.1.0",
@@ -44,7 +48,7 @@ export function openApiDocument(options: DocumentOptions): Schema {
     tags: services.map((service) => ({ name: service.typeName, ...described(serviceText(service, sourceOf)) })),
     paths,
     components: {
-      schemas: schemas.components(),
+      schemas: { ...schemas.components(), ...errorSchemas },
       responses,
       securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
     },

@@ -1,15 +1,12 @@
 import { type DescEnumValue, type DescFile, getOption, hasOption } from "@bufbuild/protobuf";
 import type { Code as ConnectCode } from "@connectrpc/connect";
 import { CodeSchema } from "#gen/google/rpc/code_pb.ts";
-import { StatusSchema } from "#gen/google/rpc/status_pb.ts";
 import { error } from "#gen/heddle/v1/error_pb.ts";
 import { statusOf } from "../http/error-status.ts";
-import type { Schemas } from "./message-schema.ts";
 import type { Schema } from "./value-schema.ts";
 
 /** Responses that many operations share, by name: those of the gateway, and one with the reasons of each package. */
-export function errorResponses(packages: Iterable<string>, files: readonly DescFile[], schemas: Schemas): Schema {
-  const content = { "application/json": { schema: schemas.message(StatusSchema) } };
+export function errorResponses(packages: Iterable<string>, files: readonly DescFile[], content: Schema): Schema {
   const own = [...new Set(packages)]
     .toSorted()
     .map((name) => [name, { description: reasonsText(name, files), content }]);
