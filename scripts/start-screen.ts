@@ -20,7 +20,7 @@ export function startScreen(running: Running): string {
   return `
 Heddle's shop is open. Ctrl-C closes it.
 
-  HTTP       http://${base}   (REST, Connect, gRPC-Web)
+  HTTP       http://${base}   (REST, Connect, gRPC-Web, gRPC)
   gRPC       ${services.join("\n             ")}
   TLS        ${running.authority ? `verify with ${running.authority}` : "off (HEDDLE_TLS)"}
   Postgres   ${withoutPassword(running.postgresUrl)}
