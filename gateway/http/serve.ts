@@ -7,7 +7,7 @@ import { TLSSocket } from "node:tls";
 import { type Part, StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import { goingAway } from "./going-away.ts";
-import { maxHeadBytes, refuseLargeHead } from "./head-limits.ts";
+import { maxHeadBytes, refuseHead } from "./head-limits.ts";
 import { createHttp2Sessions, type Http2Sessions } from "./http2-sessions.ts";
 import type { HttpRequest, HttpResponse } from "./message.ts";
 import { followCertificate, readServerCertificate, type ServerCertificateFiles } from "./server-certificate.ts";
@@ -155,7 +155,7 @@ function answerOn(
     response.on("close", () => {
       if (state.closing) setImmediate(() => server.closeIdleConnections());
     });
-    if (!refuseLargeHead(request, response)) listener(request, response);
+    if (!refuseHead(request, response)) listener(request, response);
   };
   // The listener decides whether the client may go on; without "checkContinue", Node would say yes before anyone looked.
   for (const event of ["request", "checkContinue"]) {
@@ -164,7 +164,7 @@ function answerOn(
   }
   server.on("upgrade", (request, connection, head) => {
     const { response, upgrade } = beginUpgrade(request, connection, head);
-    if (!refuseLargeHead(request, response)) listener(request, response, upgrade);
+    if (!refuseHead(request, response)) listener(request, response, upgrade);
   });
 }
 
