@@ -21,7 +21,9 @@ export function answerRequests(handle: (exchange: Exchange, upgrade?: Upgrade) =
     const exchange = beginExchange(request, response);
     logWhenOver(exchange, log);
     metrics.count(exchange);
-    response.on("finish", () => discardRest(request));
+    // The response of HTTP/2 says so only when its stream is closed, which a client that goes on sending would put off.
+    const sent = "stream" in request ? request.stream : response;
+    sent.once("finish", () => discardRest(request));
     // A socket that breaks is seen by "close"; without a listener its error would end the process.
     response.on("error", (error) => log.debug({ err: error, requestId: exchange.requestId }, "socket failed"));
     handle(exchange, upgrade);

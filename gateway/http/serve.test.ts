@@ -133,6 +133,22 @@ test("headers beyond the limit are refused in both versions", async () => {
   expect((await call(library.url, "GET /healthz")).status).toBe(200);
 });
 
+test("a call that is answered early is over, though its client goes on sending", async () => {
+  await using library = await startLibrary();
+  using client = openHttp2(library.url);
+  const path = "/test.library.v1.Library/CountBooks";
+  const headers = { ":method": "POST", ":path": path, "content-type": "application/connect+json" };
+  const stream = client.session.request(headers);
+  // No message has such flags.
+  stream.write(Buffer.from([9, 0, 0, 0, 0]));
+  stream.resume();
+  await once(stream, "close");
+  expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+  await expect
+    .poll(() => library.lines.find(({ msg }) => msg === "request"))
+    .toMatchObject({ code: "InvalidArgument" });
+});
+
 test("a client that opens and resets calls without end is cut off", async () => {
   await using library = await startLibrary();
   using client = openHttp2(library.url);
