@@ -9,6 +9,7 @@ import {
 } from "#mesh/config";
 import { registryUser } from "#mesh/nats";
 import { type GuardConfig, readGuardConfig } from "./guard/guard-config.ts";
+import { type ClientLimits, clientLimits, clientVariables } from "./http/client-limits.ts";
 import type { ServerCertificateFiles } from "./http/server-certificate.ts";
 import { type RestConfig, restConfig, restVariables } from "./rest/rest-config.ts";
 import { type MetadataNames, usualMetadata } from "./upstream/metadata-rules.ts";
@@ -39,6 +40,7 @@ export interface GatewayConfig extends Pick<ServiceConfig, CommonSetting> {
   readonly corsOrigins: readonly string[];
   /** Largest request body or message, in bytes. */
   readonly maxBodyBytes: number;
+  readonly clients: ClientLimits;
   /** Whether /openapi.json, /openapi.yaml and /docs are there. */
   readonly docs: boolean;
   readonly guard: GuardConfig;
@@ -98,6 +100,7 @@ const shape = {
   GATEWAY_STREAM_OPEN_AFTER: variable.durationMs(1_000).describe("when a stream opens without its first message"),
   GATEWAY_STREAM_HEARTBEAT: variable.durationMs(15_000).describe("how often a silent stream gives a sign of life"),
   GATEWAY_STREAM_IDLE_TIMEOUT: variable.durationMs(300_000).describe("how long a stream may carry no message"),
+  ...clientVariables,
   ...restVariables,
 };
 
@@ -107,6 +110,9 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
   // What all processes of a mesh read alike comes from where they read it.
   const { host, security, logLevel, logFormat, ...calls } = readServiceConfig(IdentityService, env);
   const { channel, localCalls, trafficFaults, streamReplicas, self, addressOf, serverOf, metricsPort } = calls;
+  if (read.GATEWAY_MAX_HELD_BYTES < read.GATEWAY_MAX_BODY_BYTES) {
+    throw new ConfigurationError(["GATEWAY_MAX_HELD_BYTES must not be less than GATEWAY_MAX_BODY_BYTES"]);
+  }
   const password = read.GATEWAY_NATS_PASSWORD;
   const registryUrl = password ? withLogin(calls.natsUrl, registryUser("gateway"), password) : calls.registryUrl;
   return Object.freeze({
@@ -122,6 +128,7 @@ export function readGatewayConfig(env?: NodeJS.ProcessEnv): GatewayConfig {
     },
     corsOrigins: listOf(read.GATEWAY_CORS_ORIGINS),
     maxBodyBytes: read.GATEWAY_MAX_BODY_BYTES,
+    clients: clientLimits(read),
     docs: read.GATEWAY_DOCS,
     guard: readGuardConfig(calls, env),
     drainDelayMs: read.GATEWAY_DRAIN_DELAY,

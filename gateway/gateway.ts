@@ -63,7 +63,7 @@ export function gateway(options: GatewayOptions): Gateway {
     });
   let edge = compile(options.services);
   const metrics = createRequestMetrics(config);
-  const listener = answerRequests((exchange, upgrade) => edge.handle(exchange, upgrade), { log, metrics });
+  const listener = answerRequests((exchange, upgrade) => edge.handle(exchange, upgrade), { ...config, log, metrics });
   const http = createHttpPart({
     ...config,
     portVariable: "GATEWAY_PORT",

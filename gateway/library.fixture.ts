@@ -10,6 +10,7 @@ import { channelUnderTest, silentLogger } from "#mesh/testing";
 import type { GatewayConfig } from "./config.ts";
 import { type GatewayOptions, gateway } from "./gateway.ts";
 import { defaultGuard } from "./guard/guard-config.ts";
+import { defaultClientLimits } from "./http/client-limits.ts";
 import { defaultRestConfig } from "./rest/rest-config.ts";
 import { compileContract, serviceOf } from "./run-time-contract.fixture.ts";
 
@@ -140,6 +141,7 @@ export function testConfig(own: Partial<GatewayConfig> = {}): GatewayConfig {
     self: { address: "", version: "", zone: "", weight: 1 },
     corsOrigins: [],
     maxBodyBytes: 4 * 1024 * 1024,
+    clients: defaultClientLimits,
     docs: true,
     guard: defaultGuard,
     drainDelayMs: 0,

@@ -5,6 +5,7 @@ import { CatalogService } from "#gen/shop/catalog/v1/catalog_service_pb.ts";
 import { CatalogService as CatalogServiceV2 } from "#gen/shop/catalog/v2/catalog_service_pb.ts";
 import { gateway } from "../../gateway/gateway.ts";
 import { defaultGuard } from "../../gateway/guard/guard-config.ts";
+import { defaultClientLimits } from "../../gateway/http/client-limits.ts";
 import { defaultRestConfig } from "../../gateway/rest/rest-config.ts";
 
 const address = process.argv[2] ?? "";
@@ -27,6 +28,7 @@ const edge = gateway({
     // Calls are counted against the contracts' limits, which are never reached.
     guard: { ...defaultGuard, rateLimitFactor: 1_000_000 },
     rest: defaultRestConfig,
+    clients: defaultClientLimits,
     maxBodyBytes: 4 * 1024 * 1024,
     docs: true,
     drainDelayMs: 0,

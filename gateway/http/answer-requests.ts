@@ -1,13 +1,16 @@
 import type { Logger } from "#mesh/telemetry";
 import { logWhenOver } from "./access-log.ts";
+import type { ClientLimits } from "./client-limits.ts";
 import { beginExchange, type Exchange } from "./exchange.ts";
+import { createHeldBytes } from "./held-bytes.ts";
 import type { HttpRequest, HttpResponse } from "./message.ts";
 import { discardRest } from "./read-body.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import type { Upgrade } from "./upgrade.ts";
 
-/** What watches requests. */
+/** What watches and bounds requests. */
 export interface Watching {
+  readonly clients: ClientLimits;
   readonly log: Logger;
   readonly metrics: RequestMetrics;
 }
@@ -16,9 +19,13 @@ export interface Watching {
  * Makes the listener of a server, which begins an exchange for each request, counts and logs it at its end, and has it
  * handled.
  */
-export function answerRequests(handle: (exchange: Exchange, upgrade?: Upgrade) => void, { log, metrics }: Watching) {
+export function answerRequests(
+  handle: (exchange: Exchange, upgrade?: Upgrade) => void,
+  { clients, log, metrics }: Watching,
+) {
+  const intake = { bodyTimeoutMs: clients.bodyTimeoutMs, count: createHeldBytes(clients.maxHeldBytes) };
   return (request: HttpRequest, response: HttpResponse, upgrade?: Upgrade): void => {
-    const exchange = beginExchange(request, response);
+    const exchange = beginExchange(request, response, intake);
     logWhenOver(exchange, log);
     metrics.count(exchange);
     // The response of HTTP/2 says so only when its stream is closed, which a client that goes on sending would put off.

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { MethodPolicy } from "#mesh/contract";
 import { childTrace, newTrace, parseTraceparent, type TraceContext } from "#mesh/telemetry";
+import type { CountHeld, HeldBytes } from "./held-bytes.ts";
 import { type Answer, type HttpRequest, type HttpResponse, wasDelivered } from "./message.ts";
 
 /** One HTTP request and its answer, with what the gateway knows about it. */
@@ -20,6 +21,10 @@ export interface Exchange {
   readonly startedMs: number;
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
+  /** How long the body may take, in milliseconds, where it is read as a whole. */
+  readonly bodyTimeoutMs: number;
+  /** What of the request is in memory. */
+  readonly held: HeldBytes;
   /** What the access log says besides. */
   readonly notes: Notes;
   /** The call goes on when the client goes away: `signal` does not abort. */
@@ -55,7 +60,11 @@ export interface Notes {
 const requestIdPattern = /^[\w.:/+=-]{1,128}$/;
 
 /** Begins an exchange: names it, traces it and watches for the client to go away. */
-export function beginExchange(request: HttpRequest, response: HttpResponse): Exchange {
+export function beginExchange(
+  request: HttpRequest,
+  response: HttpResponse,
+  { bodyTimeoutMs, count }: { readonly bodyTimeoutMs: number; readonly count: CountHeld },
+): Exchange {
   const startedMs = performance.now();
   const [path, query] = splitTarget(request.url ?? "/");
   const given = headerOf(request, "x-request-id");
@@ -77,6 +86,8 @@ export function beginExchange(request: HttpRequest, response: HttpResponse): Exc
     trace: parent ? childTrace(parent) : newTrace(),
     startedMs,
     signal: controller.signal,
+    bodyTimeoutMs,
+    held: count(response),
     notes: {},
     outlivesClient: false,
     beforeCall: undefined,

@@ -3,6 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { type Encoding, encodingNames, findEncoding, inflate } from "./compression.ts";
 import { badField, EdgeError } from "./edge-error.ts";
 import type { Exchange } from "./exchange.ts";
+import { Gathered } from "./gathered.ts";
 import type { HttpRequest, HttpResponse } from "./message.ts";
 
 /** How much of a body that nobody wants is read on, so that a client that is still sending gets to see its answer. */
@@ -10,9 +11,6 @@ const discardedBytes = 16 * 1024 * 1024;
 const discardedMs = 5_000;
 /** How often a client is looked at that is still sending. */
 const lookMs = 10;
-
-/** How long a body may take that is read as a whole. */
-const bodyTimeoutMs = 120_000;
 
 const noBytes = new Uint8Array(0);
 
@@ -39,33 +37,39 @@ export async function readBody(exchange: Exchange, limits: BodyLimits): Promise<
   if (!anyType && (otherType === undefined || mediaTypeOf(request) !== otherType)) checkMediaType(request, otherType);
   const encoding = encodingOf(request);
   sendContinue(request, response);
-  const body = await collect(request, limitBytes);
-  return encoding ? inflateBody(encoding, body, limitBytes) : body;
+  const body = await collect(exchange, limitBytes);
+  if (!encoding) return body;
+  const inflated = inflateBody(encoding, body, limitBytes);
+  exchange.held.add(inflated.length);
+  return inflated;
 }
 
 function inflateBody(encoding: Encoding, body: Buffer, limitBytes: number): Buffer {
   try {
-    return Buffer.from(inflate(encoding, body, limitBytes));
+    const bytes = inflate(encoding, body, limitBytes);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   } catch (refusal) {
     throw ConnectError.from(refusal).code === Code.ResourceExhausted ? tooLarge(limitBytes) : refusal;
   }
 }
 
 /** Reads a whole body as it is, empty for none. Throws 413 for one that is larger than the limit, as soon as that is known. */
-export async function readBytes({ request, response }: Exchange, limitBytes: number): Promise<Uint8Array> {
+export async function readBytes(exchange: Exchange, limitBytes: number): Promise<Uint8Array> {
+  const { request, response } = exchange;
   if (!announcesBody(request)) return noBytes;
   if (Number(request.headers["content-length"] ?? 0) > limitBytes) throw tooLarge(limitBytes);
   sendContinue(request, response);
-  return collect(request, limitBytes);
+  return collect(exchange, limitBytes);
 }
 
 /** Throws 400 for a request with a body, unless that is empty: what a client sends is never silently ignored. */
-export async function refuseBody({ request, response }: Exchange): Promise<void> {
+export async function refuseBody(exchange: Exchange): Promise<void> {
+  const { request, response } = exchange;
   if (!announcesBody(request)) return;
   if (request.headers["content-length"] !== undefined) throw noBodyTaken();
   // A body in chunks may turn out to be empty.
   sendContinue(request, response);
-  await collect(request, 0).catch((refusal: unknown) => {
+  await collect(exchange, 0).catch((refusal: unknown) => {
     throw refusal instanceof EdgeError ? noBodyTaken() : refusal;
   });
 }
@@ -139,23 +143,29 @@ export function encodingOf({ headers }: HttpRequest): Encoding | null {
   });
 }
 
-function collect(request: HttpRequest, limitBytes: number): Promise<Buffer> {
+function collect({ request, held, bodyTimeoutMs }: Exchange, limitBytes: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  const timer = setTimeout(() => reject(tooSlow()), bodyTimeoutMs);
-  const onData = (chunk: Buffer) => {
-    size += chunk.length;
-    chunks.push(chunk);
-    if (size <= limitBytes) return;
+  const body = new Gathered();
+  const timer = setTimeout(() => refuse(tooSlow(bodyTimeoutMs)), bodyTimeoutMs);
+  const refuse = (refusal: unknown) => {
+    clearTimeout(timer);
     request.off("data", onData);
     request.pause();
-    reject(tooLarge(limitBytes));
+    reject(refusal);
+  };
+  const onData = (chunk: Buffer) => {
+    if (body.length + chunk.length > limitBytes) return refuse(tooLarge(limitBytes));
+    try {
+      held.add(chunk.length);
+      body.push(chunk);
+    } catch (refusal) {
+      refuse(refusal);
+    }
   };
   request.on("data", onData);
   request.on("end", () => {
     clearTimeout(timer);
-    resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    resolve(body.take());
   });
   // Every request closes in the end; only one that was not complete has been left.
   request.on("close", () => {
@@ -171,8 +181,8 @@ export function goneAway(): ConnectError {
   return new ConnectError("the client went away", Code.Canceled);
 }
 
-function tooSlow(): EdgeError {
-  const message = `the body did not arrive within ${bodyTimeoutMs / 1_000} s`;
+function tooSlow(timeoutMs: number): EdgeError {
+  const message = `the body did not arrive within ${timeoutMs / 1_000} s`;
   return new EdgeError(message, Code.DeadlineExceeded, { status: 408 });
 }
 

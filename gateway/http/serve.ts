@@ -1,11 +1,12 @@
 import cluster from "node:cluster";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TLSSocket } from "node:tls";
 import { type Part, StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
+import type { ClientLimits } from "./client-limits.ts";
 import { goingAway } from "./going-away.ts";
 import { maxHeadBytes, refuseHead } from "./head-limits.ts";
 import { createHttp2Sessions, type Http2Sessions } from "./http2-sessions.ts";
@@ -35,21 +36,19 @@ export interface ServeOptions {
   readonly tls?: ServerCertificateFiles | undefined;
   readonly listener: (request: HttpRequest, response: HttpResponse, upgrade?: Upgrade) => void;
   readonly log: Logger;
+  readonly clients: ClientLimits;
   /** How long requests are still taken when stopping, in milliseconds: load balancers need a while to hear of it. */
   readonly drainDelayMs: number;
   /** How long requests may still run after that, in milliseconds. */
   readonly drainTimeoutMs: number;
 }
 
-// A slow client holds a connection at most this long for its headers, and without reading its answer.
-const headersTimeoutMs = 20_000;
-const stalledTimeoutMs = 60_000;
 /** How long streams that are cut off have to say so. */
 const farewellMs = 500;
 /** Where the system has it, each of several workers listens by itself. Elsewhere their keeper deals connections out. */
 const sharesPort = cluster.isWorker && !["darwin", "win32"].includes(process.platform);
-/** Between two requests of a connection. */
-const keepAliveTimeoutMs = 65_000;
+/** How late Node may notice that a head takes too long, at most, in milliseconds. */
+const lookAtHeadsMs = 5_000;
 
 /**
  * Creates the server. In plaintext the first bytes of a connection tell its version, under TLS it is agreed on by ALPN.
@@ -57,10 +56,10 @@ const keepAliveTimeoutMs = 65_000;
  * lets running requests end, and cuts the rest. Throws a StartError for certificate files that cannot be used.
  */
 export function createHttpPart(options: ServeOptions): HttpPart {
-  const { host, port, tls, drainDelayMs, drainTimeoutMs } = options;
-  const http2 = createHttp2Sessions({ idleMs: stalledTimeoutMs });
+  const { host, port, tls, clients, drainDelayMs, drainTimeoutMs } = options;
+  const http2 = createHttp2Sessions({ idleMs: clients.stallTimeoutMs });
   const waiting = new Set<Socket>();
-  const server = listenFor(http2, waiting, tls);
+  const server = listenFor(http2, waiting, options);
   const state = { stopping: false, closing: false, cut: new AbortController() };
   answerOn(server, http2, options.listener, state);
   let endFollowing = () => {};
@@ -105,17 +104,22 @@ export function createHttpPart(options: ServeOptions): HttpPart {
 }
 
 /** The server that accepts, which serves HTTP/1.1 itself and hands HTTP/2 over. */
-function listenFor(http2: Http2Sessions, waiting: Set<Socket>, tls: ServerCertificateFiles | undefined) {
+function listenFor(http2: Http2Sessions, waiting: Set<Socket>, { tls, clients }: ServeOptions) {
+  const { headTimeoutMs, stallTimeoutMs } = clients;
   const limits = {
-    headersTimeout: headersTimeoutMs,
+    headersTimeout: headTimeoutMs,
+    connectionsCheckingInterval: Math.min(headTimeoutMs, lookAtHeadsMs),
     // A stream of requests may take long: how long a body may take is for its reader to say.
     requestTimeout: 0,
-    keepAliveTimeout: keepAliveTimeoutMs,
+    keepAliveTimeout: stallTimeoutMs,
     maxHeaderSize: maxHeadBytes,
     shouldUpgradeCallback: asksForWebSocket,
   };
   const server: Server | TlsServer = tls
-    ? createTlsServer({ ...limits, ...readServerCertificate(tls), ALPNProtocols: ["h2", "http/1.1"] })
+    ? createTlsServer({
+        ...{ ...limits, ...readServerCertificate(tls) },
+        ...{ handshakeTimeout: headTimeoutMs, ALPNProtocols: ["h2", "http/1.1"] },
+      })
     : createServer(limits);
   const event = tls ? "secureConnection" : "connection";
   const [serveHttp1] = server.listeners(event);
@@ -134,13 +138,28 @@ function listenFor(http2: Http2Sessions, waiting: Set<Socket>, tls: ServerCertif
       waiting.delete(socket);
       handOver(version === "2");
     };
-    sniffProtocol(socket, { timeoutMs: headersTimeoutMs, found });
+    sniffProtocol(socket, { timeoutMs: headTimeoutMs, found });
   });
-  // A client that does not read its answer; Node calls this for connections that are only silent, too.
-  server.setTimeout(stalledTimeoutMs, (socket: Socket) => {
-    if (socket.writableLength > 0) socket.destroy();
-  });
+  endStalled(server, stallTimeoutMs);
   return server;
+}
+
+/** Ends connections on which a client does not read its answer, or has asked for nothing. */
+function endStalled(server: Server | TlsServer, stallTimeoutMs: number): void {
+  const answering = new WeakMap<Socket, number>();
+  const count = (socket: Socket, more: number) => answering.set(socket, (answering.get(socket) ?? 0) + more);
+  for (const event of ["request", "checkContinue"]) {
+    server.on(event, ({ socket }: IncomingMessage, response: ServerResponse) => {
+      count(socket, 1);
+      response.on("close", () => count(socket, -1));
+    });
+  }
+  // What becomes of it is for its own protocol to say.
+  server.on("upgrade", ({ socket }: IncomingMessage) => count(socket, 1));
+  // Node calls this for whatever is silent: an answer may be long in coming. With this listener it closes nothing itself.
+  server.setTimeout(stallTimeoutMs, (socket: Socket) => {
+    if (socket.writableLength > 0 || !answering.get(socket)) socket.destroy();
+  });
 }
 
 function answerOn(

@@ -1,6 +1,8 @@
 import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { badField } from "../http/edge-error.ts";
+import { Gathered } from "../http/gathered.ts";
+import type { HeldBytes } from "../http/held-bytes.ts";
 import { type FormPart, readParts } from "../http/multipart.ts";
 import { type FormBinder, takesBytes, type WholePart } from "./bind-form.ts";
 import type { Route } from "./route-table.ts";
@@ -30,6 +32,7 @@ export interface FormStreamOptions {
   readonly contentType: string;
   /** Largest message, in bytes of its parts. */
   readonly limitBytes: number;
+  readonly held: HeldBytes;
 }
 
 /**
@@ -39,7 +42,7 @@ export interface FormStreamOptions {
  */
 export async function* readFormStream(
   chunks: AsyncIterable<Buffer>,
-  { route, form, values, query, contentType, limitBytes }: FormStreamOptions,
+  { route, form, values, query, contentType, limitBytes, held }: FormStreamOptions,
 ): AsyncIterable<Message> {
   const { input } = route.policy.method;
   const fields: WholePart[] = [];
@@ -49,7 +52,7 @@ export async function* readFormStream(
   for await (const { chunks: data, ...part } of readParts({ contentType, maxParts: form.maxParts }, chunks)) {
     if (begun) throw badField("form", "", "the file must be the last part of the form", part.name);
     if (!isStreamed(form, part)) {
-      const whole = await collect(data, left, limitBytes);
+      const whole = await collect(data, { left, limitBytes, held });
       left -= whole.length;
       fields.push({ ...part, data: whole });
       continue;
@@ -80,15 +83,17 @@ function nextMessage(input: DescMessage, form: FormBinder, part: WholePart): Mes
   return message;
 }
 
-async function collect(chunks: AsyncIterable<Buffer>, left: number, limitBytes: number): Promise<Buffer> {
-  const all: Buffer[] = [];
-  let size = 0;
+async function collect(
+  chunks: AsyncIterable<Buffer>,
+  { left, limitBytes, held }: { readonly left: number; readonly limitBytes: number; readonly held: HeldBytes },
+): Promise<Buffer> {
+  const all = new Gathered();
   for await (const chunk of chunks) {
-    size += chunk.length;
-    if (size > left) throw messageTooLarge(limitBytes);
+    if (all.length + chunk.length > left) throw messageTooLarge(limitBytes);
+    held.add(chunk.length);
     all.push(chunk);
   }
-  return Buffer.concat(all);
+  return all.take();
 }
 
 async function* once(body: Buffer): AsyncIterable<Buffer> {

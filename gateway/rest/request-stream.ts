@@ -33,16 +33,16 @@ const splitters: ReadonlyMap<string, SplitBody> = new Map([
  * a coding that is not known.
  */
 export function readRequestStream(exchange: Exchange, options: RequestStreamOptions): AsyncIterable<Message> {
-  const { query, request } = exchange;
+  const { query, request, held } = exchange;
   const { route, limitBytes } = options;
   const { form } = route;
   const contentType = request.headers["content-type"] ?? "";
   const chunks = bodyChunks(exchange);
   if (route.takesRawBody) return readRaw(chunks, { ...options, query, contentType });
   const type = mediaTypeOf(request);
-  if (form && type === formType) return readFormStream(chunks, { ...options, form, query, contentType });
+  if (form && type === formType) return readFormStream(chunks, { ...options, form, query, contentType, held });
   const split = splitters.get(type);
-  if (split) return readJson(split(chunks, limitBytes), { ...options, query });
+  if (split) return readJson(split(chunks, { limitBytes, held }), { ...options, query });
   const accepted = ["application/x-ndjson", "application/json", ...(form ? [formType] : [])].join(", ");
   throw new EdgeError(`the body must be one of ${accepted}, not "${type}"`, Code.InvalidArgument, {
     status: 415,

@@ -1,9 +1,19 @@
 import { Code } from "@connectrpc/connect";
 import { badField, EdgeError } from "../http/edge-error.ts";
+import { Gathered } from "../http/gathered.ts";
+import type { HeldBytes } from "../http/held-bytes.ts";
 
 /** Cuts a body into the texts of its messages, one at a time, without reading ahead by more than a chunk. */
-export type SplitBody = (chunks: AsyncIterable<Buffer>, limitBytes: number) => AsyncIterable<Buffer>;
+export type SplitBody = (chunks: AsyncIterable<Buffer>, limits: SplitLimits) => AsyncIterable<Buffer>;
 
+/** How much of a body may wait for the end of its message. */
+export interface SplitLimits {
+  /** Largest message, in bytes. */
+  readonly limitBytes: number;
+  readonly held: HeldBytes;
+}
+
+const nothing = Buffer.alloc(0);
 const newline = 0x0a;
 const quote = 0x22;
 const comma = 0x2c;
@@ -14,8 +24,8 @@ const openObject = 0x7b;
 const closeObject = 0x7d;
 
 /** NDJSON: a message a line. Empty lines are passed over. Throws 413 for a line that is too long. */
-export async function* splitLines(chunks: AsyncIterable<Buffer>, limitBytes: number): AsyncIterable<Buffer> {
-  const line = createPiece(limitBytes);
+export async function* splitLines(chunks: AsyncIterable<Buffer>, limits: SplitLimits): AsyncIterable<Buffer> {
+  const line = createPiece(limits);
   for await (const chunk of chunks) {
     let start = 0;
     for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, start)) {
@@ -25,7 +35,7 @@ export async function* splitLines(chunks: AsyncIterable<Buffer>, limitBytes: num
     }
     line.keep(chunk.subarray(start));
   }
-  const text = line.take();
+  const text = line.take(nothing);
   if (!isBlank(text)) yield text;
 }
 
@@ -33,8 +43,8 @@ export async function* splitLines(chunks: AsyncIterable<Buffer>, limitBytes: num
  * One JSON array: a message an element. What the elements are is for their parser to say. Throws 400 for anything but
  * one whole array, 413 for an element that is too long.
  */
-export async function* splitArray(chunks: AsyncIterable<Buffer>, limitBytes: number): AsyncIterable<Buffer> {
-  const element = createPiece(limitBytes);
+export async function* splitArray(chunks: AsyncIterable<Buffer>, limits: SplitLimits): AsyncIterable<Buffer> {
+  const element = createPiece(limits);
   const scan = { place: "before" as "before" | "within" | "after", depth: 0, inString: false, escaped: false };
   let count = 0;
   for await (const chunk of chunks) {
@@ -77,24 +87,23 @@ function endsElement(scan: { depth: number; inString: boolean; escaped: boolean 
 }
 
 /** A message of which parts have arrived. */
-function createPiece(limitBytes: number) {
-  let parts: Buffer[] = [];
-  let size = 0;
-  const keep = (part: Buffer) => {
-    size += part.length;
-    if (size > limitBytes) throw messageTooLarge(limitBytes);
-    if (part.length > 0) parts.push(part);
+function createPiece({ limitBytes, held }: SplitLimits) {
+  const parts = new Gathered();
+  const check = (more: Buffer) => {
+    if (parts.length + more.length > limitBytes) throw messageTooLarge(limitBytes);
   };
   return {
-    keep,
+    keep(part: Buffer): void {
+      check(part);
+      held.add(part.length);
+      parts.push(part);
+    },
     /** The whole message, with its last part. */
-    take(last: Buffer = Buffer.alloc(0)): Buffer {
-      keep(last);
-      const [only] = parts;
-      const whole = parts.length === 1 && only ? only : Buffer.concat(parts);
-      parts = [];
-      size = 0;
-      return whole;
+    take(last: Buffer): Buffer {
+      check(last);
+      held.remove(parts.length);
+      parts.push(last);
+      return parts.take();
     },
   };
 }

@@ -69,7 +69,10 @@ async function readPostMessage(exchange: Exchange, { maxMessageBytes }: RpcMetho
   const encoding = findEncoding(name);
   if (encoding === undefined) throw refuseEncoding(name ?? "");
   const body = await readBytes(exchange, maxMessageBytes);
-  return encoding ? inflate(encoding, body, maxMessageBytes) : body;
+  if (!encoding) return body;
+  const message = inflate(encoding, body, maxMessageBytes);
+  exchange.held.add(message.length);
+  return message;
 }
 
 function refuseEncoding(name: string): EdgeError {

@@ -1,5 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Encoding, encodingNames, inflate } from "../http/compression.ts";
+import { Gathered } from "../http/gathered.ts";
+import type { HeldBytes } from "../http/held-bytes.ts";
 
 /** Bytes before each message, alike in gRPC, gRPC-Web and Connect's streams: flags and the length. */
 const prefixBytes = 5;
@@ -25,44 +27,40 @@ export async function frameCompressed(message: Uint8Array, encoding: Encoding): 
 export class MessageFrames {
   readonly #encoding: Encoding | null;
   readonly #maxBytes: number;
-  #chunks: Buffer[] = [];
-  #bytes = 0;
+  readonly #held: HeldBytes;
+  readonly #bytes = new Gathered();
   #needed = prefixBytes;
 
   /** `encoding` is what compressed messages are compressed with; `maxBytes` the largest message, also inflated. */
-  constructor(encoding: Encoding | null, maxBytes: number) {
+  constructor(encoding: Encoding | null, { maxBytes, held }: { readonly maxBytes: number; readonly held: HeldBytes }) {
     this.#encoding = encoding;
     this.#maxBytes = maxBytes;
+    this.#held = held;
   }
 
   /** Whether nothing waits: at the end of a stream, nothing was cut off. */
   get isEmpty(): boolean {
-    return this.#bytes === 0;
+    return this.#bytes.length === 0;
   }
 
+  /** Throws Unavailable when the gateway holds as many bytes as it may. */
   push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
+    this.#held.add(chunk.length);
+    this.#bytes.push(chunk);
   }
 
   /** The next message, undefined while it is not complete. Throws a ConnectError for one that is not taken. */
   next(): Uint8Array | undefined {
-    if (this.#needed === prefixBytes && this.#bytes >= prefixBytes) this.#needed += this.#lengthOf(this.#joined());
-    if (this.#bytes < this.#needed || this.#needed < prefixBytes || this.#bytes < prefixBytes) return undefined;
-    const joined = this.#joined();
-    const message = joined.subarray(prefixBytes, this.#needed);
-    this.#chunks = joined.length > this.#needed ? [joined.subarray(this.#needed)] : [];
-    this.#bytes -= this.#needed;
+    const { length } = this.#bytes;
+    if (length < prefixBytes) return undefined;
+    if (this.#needed === prefixBytes) this.#needed += this.#lengthOf(this.#bytes.peek());
+    if (length < this.#needed) return undefined;
+    const frame = this.#bytes.take(this.#needed);
+    this.#held.remove(frame.length);
     this.#needed = prefixBytes;
-    const isCompressed = joined[0] === compressedFlag;
+    const message = frame.subarray(prefixBytes);
+    const isCompressed = frame[0] === compressedFlag;
     return isCompressed && this.#encoding ? inflate(this.#encoding, message, this.#maxBytes) : message;
-  }
-
-  #joined(): Buffer {
-    const [first] = this.#chunks;
-    const joined = first && this.#chunks.length === 1 ? first : Buffer.concat(this.#chunks, this.#bytes);
-    this.#chunks = [joined];
-    return joined;
   }
 
   #lengthOf(start: Buffer): number {

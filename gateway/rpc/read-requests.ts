@@ -17,7 +17,10 @@ export class RequestMessages {
 
   /** Throws Unimplemented for an encoding that is not known. */
   constructor(exchange: Exchange, rpc: RpcMethod, dialect: Dialect) {
-    this.#frames = new MessageFrames(encodingOf(exchange, dialect), rpc.maxMessageBytes);
+    this.#frames = new MessageFrames(encodingOf(exchange, dialect), {
+      maxBytes: rpc.maxMessageBytes,
+      held: exchange.held,
+    });
     this.#text = dialect.text ? new Base64Text() : undefined;
     this.#toBytes = dialect.json ? rpc.json.encode : (message) => message;
   }
@@ -52,6 +55,8 @@ export async function readOnlyMessage(exchange: Exchange, rpc: RpcMethod, dialec
   }
   if (messages.next() !== undefined) throw new ConnectError("the request holds several messages", Code.Unimplemented);
   messages.checkEnd();
+  // What it has been inflated to.
+  if (only.length > body.length) exchange.held.add(only.length - body.length);
   return only;
 }
 

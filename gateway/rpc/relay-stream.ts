@@ -2,6 +2,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { Call, ReceivedMetadata } from "#mesh/channel";
 import type { ByteListener } from "#mesh/rpc";
 import type { Exchange } from "../http/exchange.ts";
+import { type Idle, watchIdle } from "../http/idle.ts";
 import { sendContinue } from "../http/read-body.ts";
 import { streamBytes } from "../upstream/call-upstream.ts";
 import type { Dialect } from "./content-type.ts";
@@ -19,16 +20,20 @@ export interface StreamRelay {
 
 /**
  * Carries the messages of a call both ways until it has ended, each only when the other side has taken the one before.
- * Throws a ConnectError when the call cannot be started.
+ * A call in which nothing moves for too long is ended with DeadlineExceeded. Throws a ConnectError when the call cannot be started.
  */
 export async function relayStream(exchange: Exchange, relay: StreamRelay): Promise<void> {
   const messages = new RequestMessages(exchange, relay.rpc, relay.dialect);
   const { method } = relay.rpc.policy;
-  const carrier = new Carrier(exchange, relay, messages);
-  carrier.begin(
-    await streamBytes(exchange, relay.rpc.channel, { method, timeoutMs: relay.timeoutMs, listener: carrier }),
-  );
-  await carrier.ended;
+  const { channel, streams } = relay.rpc;
+  const idle = watchIdle(exchange.signal, streams.idleTimeoutMs);
+  const carrier = new Carrier(exchange, relay, { messages, idle });
+  try {
+    carrier.begin(await streamBytes(exchange, channel, { method, timeoutMs: relay.timeoutMs, listener: carrier }));
+    await carrier.ended;
+  } finally {
+    idle.stop();
+  }
 }
 
 class Carrier implements ByteListener {
@@ -37,6 +42,7 @@ class Carrier implements ByteListener {
   readonly #exchange: Exchange;
   readonly #relay: StreamRelay;
   readonly #messages: RequestMessages;
+  readonly #idle: Idle;
   #call: Call | undefined;
   #blocked = false;
   #requestsEnded = false;
@@ -45,14 +51,20 @@ class Carrier implements ByteListener {
   #fault: ConnectError | undefined;
   /** Set while the client takes a message. */
   #sending: Promise<void> | undefined;
+  #over = false;
 
-  constructor(exchange: Exchange, relay: StreamRelay, messages: RequestMessages) {
+  constructor(
+    exchange: Exchange,
+    relay: StreamRelay,
+    { messages, idle }: { readonly messages: RequestMessages; readonly idle: Idle },
+  ) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ended = promise;
     this.#settle = resolve;
     this.#exchange = exchange;
     this.#relay = relay;
     this.#messages = messages;
+    this.#idle = idle;
   }
 
   /** Begins to read what the client sends, and to ask for what the service does. */
@@ -64,6 +76,7 @@ class Carrier implements ByteListener {
     request.on("end", () => this.#attempt(() => this.#receivedAll()));
     // That the client has gone ends the call by the exchange's signal.
     request.on("error", () => undefined);
+    this.#idle.signal.addEventListener("abort", () => this.#attempt(() => this.#standStill()));
     call.read();
   }
 
@@ -72,11 +85,13 @@ class Carrier implements ByteListener {
   }
 
   onMessage(message: Buffer): void {
+    this.#idle.moved();
     this.#attempt(() => {
       const { dialect, answer, rpc } = this.#relay;
       const sending = answer.write(dialect.json ? rpc.json.decode(message) : message);
       if (!sending) return this.#call?.read();
       this.#sending = sending.then(() => {
+        this.#idle.moved();
         this.#sending = undefined;
         this.#call?.read();
       });
@@ -90,6 +105,7 @@ class Carrier implements ByteListener {
   }
 
   async onEnd(error: ConnectError | undefined, trailer: ReceivedMetadata): Promise<void> {
+    this.#over = true;
     await this.#sending;
     const { answer, rpc } = this.#relay;
     const { metadata } = rpc.channel;
@@ -116,6 +132,7 @@ class Carrier implements ByteListener {
     while (!this.#blocked && !this.#fault) {
       const message = this.#messages.next();
       if (message === undefined) break;
+      this.#idle.moved();
       this.#blocked = this.#call?.write(message) === false;
     }
     if (!this.#requestsEnded || this.#blocked || this.#halfClosed) return;
@@ -124,9 +141,14 @@ class Carrier implements ByteListener {
     this.#call?.halfClose();
   }
 
+  /** That the client has gone ends the call by itself. */
+  #standStill(): void {
+    if (!this.#exchange.signal.aborted) throw this.#idle.signal.reason;
+  }
+
   /** What goes wrong here ends the call, with that as its error. */
   #attempt(work: () => void): void {
-    if (this.#fault) return;
+    if (this.#fault || this.#over) return;
     try {
       work();
     } catch (thrown) {

@@ -1,5 +1,6 @@
 import type { Registry } from "@bufbuild/protobuf";
 import type { MethodPolicy } from "#mesh/contract";
+import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
 import type { UpstreamChannel, Upstreams } from "../upstream/call-upstream.ts";
 import { createJsonCodec, type JsonCodec } from "./json-codec.ts";
@@ -13,6 +14,7 @@ export interface RpcMethod {
   readonly json: JsonCodec;
   readonly gate: Gate;
   readonly registry: Registry;
+  readonly streams: StreamLimits;
   /** Largest message, in bytes. */
   readonly maxMessageBytes: number;
 }
@@ -23,6 +25,7 @@ export interface RpcOptions {
   readonly gate: Gate;
   readonly upstreams: Upstreams;
   readonly registry: Registry;
+  readonly streams: StreamLimits;
   /** Largest message, in bytes. */
   readonly maxMessageBytes: number;
 }

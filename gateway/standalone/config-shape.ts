@@ -2,6 +2,7 @@ import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { HttpRuleSchema } from "#gen/google/api/http_pb.ts";
 import { readTarget, targetForms } from "#mesh/discovery";
+import { defaultClientLimits } from "../http/client-limits.ts";
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
@@ -11,6 +12,8 @@ const duration = z
   .string(durationForm)
   .regex(/^\d{1,9}(ms|s|m|h)$/, durationForm)
   .transform((text) => Number.parseInt(text, 10) * (unitMs[text.replace(/^\d+/, "") as keyof typeof unitMs] ?? 1));
+
+const timeout = duration.refine((ms) => ms > 0 && ms < 2 ** 31, "must be more than 0, and less than 24 days");
 
 const text = z.string("must be a text").min(1, "must not be empty");
 const oneOrMore = z.union(
@@ -105,6 +108,13 @@ export const configShape = z.strictObject({
         .min(1_024, "must be 1024 or more")
         .max(2 ** 30, "must be 1073741824 or less")
         .default(4 * 1024 * 1024),
+      max_held_bytes: z
+        .int("must be a whole number")
+        .min(2 ** 20, "must be 1048576 or more")
+        .default(defaultClientLimits.maxHeldBytes),
+      head_timeout: timeout.prefault("20s"),
+      body_timeout: timeout.prefault("120s"),
+      stall_timeout: timeout.prefault("65s"),
       deadline: duration.prefault("10s"),
       stream_deadline: z
         .union([z.literal("none").transform(() => Number.POSITIVE_INFINITY), duration])
@@ -118,6 +128,10 @@ export const configShape = z.strictObject({
       forwarded_header: z
         .enum(["x-forwarded-for", "forwarded"], 'must be "x-forwarded-for" or "forwarded"')
         .default("x-forwarded-for"),
+    })
+    .refine((limits) => limits.max_held_bytes >= limits.max_body_bytes, {
+      error: "must not be less than max_body_bytes",
+      path: ["max_held_bytes"],
     })
     .prefault({}),
   streams: z
@@ -153,7 +167,19 @@ export const configNames: readonly string[] = [
     "key",
   ],
   ...["server_name", "http", "rules", "cors", "origins", "auth", "issuer", "jwks", "audience", "roles_claim", "public"],
-  ...["limits", "max_body_bytes", "deadline", "stream_deadline", "reflection", "stop", "delay", "timeout", "metrics"],
+  ...[
+    "limits",
+    "max_body_bytes",
+    "max_held_bytes",
+    "deadline",
+    "stream_deadline",
+    "reflection",
+    "stop",
+    "delay",
+    "timeout",
+    "metrics",
+  ],
   ...["registry", "nats", "streams", "open_after", "heartbeat", "idle_timeout", "docs", "title"],
+  ...["head_timeout", "body_timeout", "stall_timeout"],
   ...["trusted_proxies", "forwarded_header", "headers", "private_network"],
 ];

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { defaultGuard } from "../guard/guard-config.ts";
+import { defaultClientLimits } from "../http/client-limits.ts";
 import { SetupError } from "./config.ts";
 import { readConfig, readConfigFile } from "./read-config.ts";
 
@@ -48,6 +49,7 @@ test("a short file has the documented defaults", () => {
       streamDeadlineMs: Number.POSITIVE_INFINITY,
       reflectionMs: 60_000,
     },
+    clients: defaultClientLimits,
     streams: { openAfterMs: 1_000, heartbeatMs: 15_000, idleTimeoutMs: 300_000 },
     docs: { title: "API" },
     stop: { drainDelayMs: 0, drainTimeoutMs: 10_000 },
@@ -74,7 +76,7 @@ test("a long file says everything", () => {
           additional_bindings: [{get: "/v1/people/{id}"}]
     cors: {origins: ["https://a.example"]}
     auth: {issuer: "https://id.example", audience: [api, app], public: grpc.health.v1.*, roles_claim: realm.roles}
-    limits: {max_body_bytes: 2000, deadline: 5s, stream_deadline: 1h, reflection: 500ms}
+    limits: {max_body_bytes: 2000, max_held_bytes: 2000000, head_timeout: 1s, body_timeout: 2s, stall_timeout: 3s, deadline: 5s, stream_deadline: 1h, reflection: 500ms}
     streams: {open_after: 2s, heartbeat: 0s, idle_timeout: 1h}
     docs: {title: Acme}
     stop: {delay: 1s, timeout: 2m}
@@ -119,6 +121,12 @@ test("a long file says everything", () => {
     deadlineMs: 5_000,
     streamDeadlineMs: 3_600_000,
     reflectionMs: 500,
+  });
+  expect(config.clients).toEqual({
+    headTimeoutMs: 1_000,
+    bodyTimeoutMs: 2_000,
+    stallTimeoutMs: 3_000,
+    maxHeldBytes: 2_000_000,
   });
   const certificate = { certificate: join(folder, "own.pem"), key: "/own.key" };
   expect(config.listen).toEqual({ host: "0.0.0.0", port: 80, tls: certificate });

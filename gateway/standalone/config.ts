@@ -2,6 +2,7 @@ import type { HttpRule } from "#gen/google/api/http_pb.ts";
 import { StartError } from "#mesh/process";
 import type { StreamLimits } from "../config.ts";
 import type { GuardConfig } from "../guard/guard-config.ts";
+import type { ClientLimits } from "../http/client-limits.ts";
 import type { ServerCertificateFiles } from "../http/server-certificate.ts";
 
 /** How a gateway in front of servers of others is set up. Frozen. */
@@ -15,6 +16,7 @@ export interface StandaloneConfig {
   /** Undefined: nobody has to sign in. */
   readonly auth: AuthConfig | undefined;
   readonly limits: LimitsConfig;
+  readonly clients: ClientLimits;
   readonly guard: GuardConfig;
   readonly streams: StreamLimits;
   /** Of the description of the API at /openapi.json and /docs; undefined: it is not there. */

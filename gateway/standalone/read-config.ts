@@ -76,6 +76,10 @@ function configOf(values: ConfigValues, { folder, files = [] }: ConfigSource): S
       ...{ maxBodyBytes: limits.max_body_bytes, deadlineMs: limits.deadline },
       ...{ streamDeadlineMs: limits.stream_deadline, reflectionMs: limits.reflection },
     },
+    clients: {
+      ...{ headTimeoutMs: limits.head_timeout, bodyTimeoutMs: limits.body_timeout },
+      ...{ stallTimeoutMs: limits.stall_timeout, maxHeldBytes: limits.max_held_bytes },
+    },
     guard: {
       ...defaultGuard,
       proxies: { count: limits.trusted_proxies, header: limits.forwarded_header },

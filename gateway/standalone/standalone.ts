@@ -41,7 +41,7 @@ const reloadPatienceMs = 5_000;
 /** Creates the gateway. Throws a StartError that lists every fault of the configuration. */
 export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions): Standalone {
   const first = readConfig();
-  const { listen, stop, metricsPort, registryUrl } = first;
+  const { listen, stop, clients, metricsPort, registryUrl } = first;
   const stopping = new AbortController();
   const requests = createRequestMetrics(first);
   const metrics = gatewayMetrics({ host: listen.host, port: metricsPort });
@@ -84,8 +84,10 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
   });
 
   const http = createHttpPart({
-    ...{ ...listen, ...stop, portVariable: "listen.port (--port)", log },
-    listener: answerRequests((exchange, upgrade) => current?.handle(exchange, upgrade), { log, metrics: requests }),
+    ...{ ...listen, ...stop, clients, portVariable: "listen.port (--port)", log },
+    listener: answerRequests((exchange, upgrade) => current?.handle(exchange, upgrade), {
+      ...{ clients, log, metrics: requests },
+    }),
   });
   const contracts: Part = {
     name: "contracts",
@@ -131,7 +133,7 @@ export function standalone({ readConfig, log, watchEveryMs }: StandaloneOptions)
 
 /** What is made once cannot change while the process lives. */
 function warnOfRestart(first: StandaloneConfig, next: StandaloneConfig, log: Logger): void {
-  const fixed = ["listen", "stop", "guard", "metricsPort", "registryUrl"] as const;
+  const fixed = ["listen", "stop", "clients", "guard", "metricsPort", "registryUrl"] as const;
   const changed = fixed.filter((part) => JSON.stringify(first[part]) !== JSON.stringify(next[part]));
   if (changed.length > 0) log.warn({ changed }, "a part of the configuration has changed that needs a restart");
 }
