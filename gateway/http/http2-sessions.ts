@@ -1,10 +1,13 @@
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
+import type { Socket } from "node:net";
 import { maxHeadBytes } from "./head-limits.ts";
 
 /** HTTP/2 on connections that somebody else has accepted. */
 export interface Http2Sessions {
-  /** Emits "request" and "checkContinue"; takes a socket by emitting "connection". */
+  /** Emits "request" and "checkContinue". */
   readonly server: Http2Server;
+  /** Serves HTTP/2 on a connection. */
+  take(socket: Socket): void;
   /** Tells every client to make its further calls elsewhere (GOAWAY); calls under way, and on their way, are served. */
   drain(): void;
   /** Ends every connection, whatever is under way. */
@@ -28,35 +31,62 @@ const anyStream = 2 ** 31 - 1;
 const noticeMs = 250;
 
 /**
- * Creates the HTTP/2 side of a server. A connection without calls is closed after `idleMs`, and a call whose client
- * does not read its answer for as long is reset.
+ * Creates the HTTP/2 side of a server. A connection without calls is closed after `idleMs`, and one with calls whose
+ * client is as long silent and does not answer a ping is cut off. A call whose client does not read its answer for as
+ * long is reset.
  */
 export function createHttp2Sessions({ idleMs }: { readonly idleMs: number }): Http2Sessions {
-  const sessions = new Set<ServerHttp2Session>();
+  const sessions = new Map<ServerHttp2Session, Socket>();
   const server = createServer({ settings: limits, maxHeaderListPairs: maxHeaderPairs, ...resets, maxSessionMemory });
-  server.on("session", (session) => {
-    sessions.add(session);
-    session.on("close", () => sessions.delete(session));
+  const follow = (session: ServerHttp2Session, socket: Socket) => {
+    sessions.set(session, socket);
+    socket.once("close", () => sessions.delete(session));
     session.setLocalWindowSize(connectionWindowBytes);
-    closeWhenIdle(session, idleMs);
-  });
+    endWhenSilent(session, idleMs);
+    endWithSession(session, socket, idleMs);
+  };
   // A broken connection is seen by its calls; without a listener nobody would be told, which is as well.
   server.on("sessionError", () => undefined);
   return {
     server,
+    take(socket) {
+      server.once("session", (session) => follow(session, socket));
+      server.emit("connection", socket);
+    },
     drain() {
-      for (const session of sessions) drainSession(session);
+      for (const session of sessions.keys()) drainSession(session);
     },
     destroy() {
-      for (const session of sessions) session.destroy();
+      for (const [session, socket] of sessions) {
+        if (session.destroyed) socket.destroy();
+        else session.destroy();
+      }
     },
   };
 }
 
-function closeWhenIdle(session: ServerHttp2Session, idleMs: number): void {
+/**
+ * When a client under TLS breaks off, Node may wait for ever to send the last frames of a session that is over, without
+ * telling anyone.
+ */
+function endWithSession(session: ServerHttp2Session, socket: Socket, afterMs: number): void {
+  const watch = setInterval(() => {
+    if (session.destroyed) socket.destroy();
+  }, afterMs);
+  socket.once("close", () => clearInterval(watch));
+}
+
+function endWhenSilent(session: ServerHttp2Session, idleMs: number): void {
   let streams = 0;
   session.setTimeout(idleMs, () => {
-    if (streams === 0) session.close();
+    const timer = setTimeout(() => session.destroy(), idleMs);
+    const settle = () => clearTimeout(timer);
+    session.once("close", settle);
+    if (streams === 0) return session.close();
+    session.ping(() => {
+      settle();
+      session.off("close", settle);
+    });
   });
   session.on("stream", (stream: ServerHttp2Stream) => {
     streams++;

@@ -129,7 +129,7 @@ function listenFor(http2: Http2Sessions, waiting: Set<Socket>, { tls, clients }:
       if (!isHttp2) return serveHttp1?.call(server, socket);
       // HTTP/1.1 goes on to answer a client that has said its last; a session of HTTP/2 would never end.
       socket.allowHalfOpen = false;
-      return http2.server.emit("connection", socket);
+      return http2.take(socket);
     };
     if (socket instanceof TLSSocket) return handOver(socket.alpnProtocol === "h2");
     waiting.add(socket);

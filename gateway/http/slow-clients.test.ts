@@ -149,6 +149,29 @@ test("a connection that nobody uses any more is closed, one whose answer is awai
   expect(await answer).toMatch(/^HTTP\/1\.1 200 /);
 });
 
+test("a client of HTTP/2 that has vanished in the middle of a call is cut off", async () => {
+  await using library = await startWith({ stallTimeoutMs: soon });
+  const socket = open(library.url);
+  socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  const path = "/test.library.v1.Library/Discuss";
+  const fields = { ":method": "POST", ":scheme": "http", ":path": path, "content-type": "application/grpc" };
+  const block = Object.entries(fields).flatMap((pair) => [Buffer.from([0]), ...pair.map(literal)]);
+  for (const [type, flags, stream, payload] of [
+    [0x4, 0x0, 0, Buffer.alloc(0)],
+    [0x1, 0x4, 1, Buffer.concat(block)],
+  ] as const) {
+    socket.write(Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream]));
+    socket.write(payload);
+  }
+  // It answers no ping.
+  await textOf(socket);
+});
+
+/** A text as RFC 7541, section 5.2 has it, without compression. */
+function literal(text: string): Buffer {
+  return Buffer.concat([Buffer.from([text.length]), Buffer.from(text)]);
+}
+
 test.each([
   ["application/grpc", "grpc-status: 4"],
   ["application/connect+json", "deadline_exceeded"],
