@@ -80,7 +80,8 @@ export function createEdge(options: EdgeOptions): Edge {
   const people = policies.filter(isOpenToPeople);
   const reflected = [...new Set(people.map(({ method }) => method.parent))];
   const reflection = config.reflection ?? true;
-  const own = createOwnServices({ services: reflected, reflection, upstreams: () => upstreams, stopping });
+  const taken = new Set(contracts.map(({ typeName }) => typeName));
+  const own = createOwnServices({ services: reflected, taken, reflection, upstreams: () => upstreams, stopping });
   const names = config.metadata ?? usualMetadata;
   const upstreams: Upstreams = createUpstreams([...services, ...own.upstreams], options.open, names);
   const registry = createMessageRegistry(contracts, options.types);

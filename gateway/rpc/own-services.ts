@@ -17,6 +17,8 @@ export interface OwnServices {
 export interface OwnServicesOptions {
   /** The services that reflection describes. */
   readonly services: readonly DescService[];
+  /** Names of what upstreams serve, which the gateway does not serve itself. */
+  readonly taken: ReadonlySet<string>;
   /** Whether reflection is there. */
   readonly reflection: boolean;
   readonly upstreams: () => Upstreams;
@@ -32,12 +34,14 @@ const watchEveryMs = 5_000;
  */
 export function createOwnServices(options: OwnServicesOptions): OwnServices {
   const never = new AbortController().signal;
-  const reflected = options.reflection ? createReflection([...options.services, Health], never) : [];
+  const isFree = ({ typeName }: DescService) => !options.taken.has(typeName);
+  const described = [...options.services, ...[Health].filter(isFree)];
+  const reflected = options.reflection ? createReflection(described, never) : [];
   const transport = createRouterTransport((router) => {
     router.service(Health, healthHandlers(options));
     for (const { service, handlers } of reflected) router.service(service, handlers as Record<string, never>);
   });
-  const services = [Health, ...reflected.map(({ service }) => service)];
+  const services = [Health, ...reflected.map(({ service }) => service)].filter(isFree);
   return {
     upstreams: services.map((service) => ({ service, address: "", server: "gateway", own: transport })),
     policies: services.flatMap(({ methods }) => methods).map(openPolicy),

@@ -5,7 +5,7 @@ import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/conn
 import { expect, test } from "vitest";
 import { ErrorInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import { freePort } from "#mesh/testing";
-import { call } from "../library.fixture.ts";
+import { call, startLibrary } from "../library.fixture.ts";
 import { buildImage } from "./image.fixture.ts";
 import { startStandalone, temporaryFolder } from "./standalone.fixture.ts";
 import { usersFiles } from "./users.fixture.ts";
@@ -164,3 +164,16 @@ async function* several(): AsyncIterable<object> {
   yield { id: "1" };
   yield { id: "2" };
 }
+
+test("health that is named is the server's, not the gateway's own", async () => {
+  await using library = await startLibrary();
+  const upstream = { address: library.server.address, reflect: true, services: ["grpc.health.v1.Health"] };
+  await using gateway = await startStandalone(() => ({ upstreams: { library: upstream } }));
+  const check = () => call(gateway.url, "POST /grpc.health.v1.Health/Check", { body: "{}" });
+  expect((await check()).json()).toEqual({ status: "SERVING" });
+  library.server.setServing(false);
+  expect((await check()).json()).toEqual({ status: "NOT_SERVING" });
+  expect((await call(gateway.url, "GET /readyz")).status).toBe(503);
+  const unknown = await call(gateway.url, "POST /grpc.health.v1.Health/Check", { body: '{"service":"nothing"}' });
+  expect([unknown.status, unknown.json()]).toMatchObject([404, { code: "not_found" }]);
+});
