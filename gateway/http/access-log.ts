@@ -1,7 +1,6 @@
 import { Code } from "@connectrpc/connect";
 import type { Logger } from "#mesh/telemetry";
-import type { Exchange } from "./exchange.ts";
-import { statusOfAnswer } from "./message.ts";
+import { type Exchange, statusOfAnswer } from "./exchange.ts";
 
 /**
  * Writes one line when the exchange is over, however it ends. It names the route's template, never the raw path or
@@ -17,7 +16,7 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
       {
         method,
         route: notes.route ?? "none",
-        status: notes.status ?? statusOfAnswer(response),
+        status: notes.status ?? statusOfAnswer(exchange),
         code: notes.code === undefined ? undefined : Code[notes.code],
         ...timesOf(exchange),
         protocol: `HTTP/${request.httpVersion}`,

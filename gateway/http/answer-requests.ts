@@ -3,7 +3,7 @@ import { logWhenOver } from "./access-log.ts";
 import type { ClientLimits } from "./client-limits.ts";
 import { beginExchange, type Exchange } from "./exchange.ts";
 import { createHeldBytes } from "./held-bytes.ts";
-import type { HttpRequest, HttpResponse } from "./message.ts";
+import { type HttpRequest, type HttpResponse, whenSent } from "./message.ts";
 import { discardRest } from "./read-body.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import type { Upgrade } from "./upgrade.ts";
@@ -28,9 +28,7 @@ export function answerRequests(
     const exchange = beginExchange(request, response, intake);
     logWhenOver(exchange, log);
     metrics.count(exchange);
-    // The response of HTTP/2 says so only when its stream is closed, which a client that goes on sending would put off.
-    const sent = "stream" in request ? request.stream : response;
-    sent.once("finish", () => discardRest(request));
+    whenSent(request, response, () => discardRest(request));
     // A socket that breaks is seen by "close"; without a listener its error would end the process.
     response.on("error", (error) => log.debug({ err: error, requestId: exchange.requestId }, "socket failed"));
     handle(exchange, upgrade);

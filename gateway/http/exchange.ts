@@ -3,7 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { MethodPolicy } from "#mesh/contract";
 import { childTrace, newTrace, parseTraceparent, type TraceContext } from "#mesh/telemetry";
 import type { CountHeld, HeldBytes } from "./held-bytes.ts";
-import { type Answer, type HttpRequest, type HttpResponse, wasDelivered } from "./message.ts";
+import { type Answer, type HttpRequest, type HttpResponse, whenSent } from "./message.ts";
 
 /** One HTTP request and its answer, with what the gateway knows about it. */
 export interface Exchange {
@@ -27,6 +27,8 @@ export interface Exchange {
   readonly held: HeldBytes;
   /** What the access log says besides. */
   readonly notes: Notes;
+  /** The answer has been sent to its end. */
+  delivered: boolean;
   /** The call goes on when the client goes away: `signal` does not abort. */
   outlivesClient: boolean;
   /** To be asked with the body before a unary call; true: the request is answered already. */
@@ -71,8 +73,11 @@ export function beginExchange(
   const requestId = given !== undefined && requestIdPattern.test(given) ? given : randomUUID();
   const parent = parseTraceparent(headerOf(request, "traceparent"));
   const controller = new AbortController();
+  whenSent(request, response, () => {
+    exchange.delivered = true;
+  });
   response.on("close", () => {
-    if (!wasDelivered(response) && !exchange.outlivesClient)
+    if (!exchange.delivered && !exchange.outlivesClient)
       controller.abort(new ConnectError("the client went away", Code.Canceled));
   });
   response.setHeader("X-Request-Id", requestId);
@@ -89,11 +94,20 @@ export function beginExchange(
     bodyTimeoutMs,
     held: count(response),
     notes: {},
+    delivered: false,
     outlivesClient: false,
     beforeCall: undefined,
     beforeAnswer: undefined,
   };
   return exchange;
+}
+
+/** Status told of an answer that the client did not wait for. */
+const clientGone = 499;
+
+/** Once an answer is over: the status that it had. */
+export function statusOfAnswer({ delivered, response }: Exchange): number {
+  return delivered ? response.statusCode : clientGone;
 }
 
 /** Returns a header's value, the first of several. */

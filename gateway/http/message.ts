@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage, OutgoingHttpHeaders } from "node:http";
-import type { Http2ServerRequest } from "node:http2";
+import { constants, type Http2ServerRequest } from "node:http2";
 
 /** A request of HTTP/1.1 or HTTP/2. */
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
@@ -20,11 +20,8 @@ export interface Answer {
 export interface HttpResponse extends EventEmitter {
   statusCode: number;
   readonly headersSent: boolean;
-  readonly writableFinished: boolean;
   readonly writableEnded: boolean;
   readonly writableLength: number;
-  /** HTTP/2 only. */
-  readonly stream?: { readonly rstCode: number };
   setHeader(name: string, value: number | string | readonly string[]): unknown;
   appendHeader(name: string, value: string | string[]): unknown;
   getHeader(name: string): number | string | string[] | undefined;
@@ -40,17 +37,15 @@ export interface HttpResponse extends EventEmitter {
   destroy(error?: Error): unknown;
 }
 
-/** Once an answer is over: whether the client was there to the end of it. */
-export function wasDelivered(response: HttpResponse): boolean {
-  // HTTP/2 calls a stream finished, too, that its client has reset.
-  if (response.stream) return response.writableEnded && response.stream.rstCode === 0;
-  return response.writableFinished;
-}
-
-/** Status written for an answer that the client did not wait for. */
-const clientGone = 499;
-
-/** Once an answer is over: the status that it had. */
-export function statusOfAnswer(response: HttpResponse): number {
-  return wasDelivered(response) ? response.statusCode : clientGone;
+/** Calls back when the end of an answer has been sent, unless its client is gone by then. */
+export function whenSent(request: HttpRequest, response: HttpResponse, sent: () => void): void {
+  if (!("stream" in request)) {
+    response.on("finish", sent);
+    return;
+  }
+  // An answer by HTTP/2 calls itself finished when its stream is closed, and so does a stream that its client has reset.
+  const { stream } = request;
+  stream.on("finish", () => {
+    if (stream.rstCode === constants.NGHTTP2_NO_ERROR) sent();
+  });
 }

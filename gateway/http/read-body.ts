@@ -1,4 +1,4 @@
-import { constants } from "node:http2";
+import { constants, type Http2ServerRequest } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Encoding, encodingNames, findEncoding, inflate } from "./compression.ts";
 import { badField, EdgeError } from "./edge-error.ts";
@@ -97,8 +97,7 @@ export function sendContinue(request: HttpRequest, response: HttpResponse): void
 export function discardRest(request: HttpRequest): void {
   if (request.complete || request.destroyed) return;
   if ("stream" in request) {
-    // HTTP/2 can end one request without its connection, and say that nothing was wrong with the answer.
-    request.stream.close(constants.NGHTTP2_NO_ERROR);
+    discardStream(request);
     return;
   }
   const { socket } = request;
@@ -111,6 +110,23 @@ export function discardRest(request: HttpRequest): void {
     else if (socket.bytesRead > most || performance.now() > until) socket.destroy();
   }, lookMs);
   request.resume();
+}
+
+/** HTTP/2 can end one request without its connection, and say that nothing was wrong with the answer. */
+function discardStream(request: Http2ServerRequest): void {
+  const { stream } = request;
+  if (stream.endAfterHeaders) return;
+  const end = () => stream.close(constants.NGHTTP2_NO_ERROR);
+  const timer = setTimeout(end, discardedMs);
+  let left = discardedBytes;
+  request.on("data", (chunk: Buffer) => {
+    left -= chunk.length;
+    if (left < 0) end();
+  });
+  stream.once("close", () => clearTimeout(timer));
+  request.resume();
+  // Node ends a stream that nobody reads as soon as its answer is written; some clients then drop the answer.
+  stream.resume();
 }
 
 /** The media type of a body without parameters, in lower case; "" for none. */

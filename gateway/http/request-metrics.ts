@@ -1,8 +1,7 @@
 import { Code } from "@connectrpc/connect";
 import { type Family, Histogram, type Labels, processMetrics, statusName } from "#mesh/metrics";
 import type { Part } from "#mesh/process";
-import type { Exchange } from "./exchange.ts";
-import { statusOfAnswer, wasDelivered } from "./message.ts";
+import { type Exchange, statusOfAnswer } from "./exchange.ts";
 
 /** Bounds of the duration of HTTP requests in seconds, by the semantic conventions of OpenTelemetry. */
 const bounds: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -73,7 +72,8 @@ class RequestCounts {
     ];
   }
 
-  #ended({ method, notes, request, response, startedMs }: Exchange): void {
+  #ended(exchange: Exchange): void {
+    const { method, notes, request, startedMs } = exchange;
     this.#active--;
     if (notes.replayed) this.#replayed++;
     const reason = notes.shed ? "concurrency" : notes.limited;
@@ -81,8 +81,8 @@ class RequestCounts {
     const labels = {
       http_request_method: methods.has(method) ? method : "_OTHER",
       http_route: notes.route ?? "",
-      http_response_status_code: String(notes.status ?? statusOfAnswer(response)),
-      grpc_status: statusName(notes.code ?? (wasDelivered(response) ? OK : Code.Canceled)),
+      http_response_status_code: String(notes.status ?? statusOfAnswer(exchange)),
+      grpc_status: statusName(notes.code ?? (exchange.delivered ? OK : Code.Canceled)),
       network_protocol_version: request.httpVersionMajor === 2 ? "2" : request.httpVersion,
     };
     this.#histogramOf(labels).record((performance.now() - startedMs) / 1_000);

@@ -11,6 +11,14 @@ import { openHttp2 } from "./http2-client.fixture.ts";
 import { followCertificate } from "./server-certificate.ts";
 
 const book = "/v1/books/7";
+/** A call whose body is larger than may be. */
+const large = {
+  ":path": "/v1/books",
+  ":method": "POST",
+  "content-type": "application/json",
+  authorization: "Bearer ada",
+};
+const sixMegabytes = Buffer.alloc(6_000_000, "x");
 
 test("one plaintext port speaks HTTP/1.1 and HTTP/2", async () => {
   await using library = await startLibrary();
@@ -79,6 +87,42 @@ test.each(["http", "https"])("a refused body holds up nothing on its connection 
   socket.write(body);
   socket.write(`GET ${book} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
   expect((await textOf(socket)).match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 401", "HTTP/1.1 200"]);
+});
+
+test.each([
+  ["announced", { "content-length": 6_000_000 }],
+  ["not announced", {}],
+])("a refused body by HTTP/2 is read on, so that every client reads its answer (length %s)", async (_, length) => {
+  await using library = await startLibrary();
+  using client = openHttp2(library.url);
+  const stream = client.session.request({ ...large, ...length });
+  const [answer] = await Promise.all([once(stream, "response"), once(stream, "finish"), stream.end(sixMegabytes)]);
+  expect(answer[0][":status"]).toBe(413);
+  await once(stream.resume(), "close");
+  expect(stream.rstCode).toBe(0);
+});
+
+test("a refused body by HTTP/2 that does not end is cut off, without its connection", async () => {
+  await using library = await startLibrary();
+  using client = openHttp2(library.url);
+  const stream = client.session.request(large);
+  stream.on("response", () => stream.resume());
+  const more = () => !stream.closed && stream.write(sixMegabytes, more);
+  more();
+  await once(stream, "close");
+  expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR);
+  expect((await client.ask({ ":path": book })).headers[":status"]).toBe(200);
+});
+
+test("a client that has its answer and stops sending has not gone away", async () => {
+  await using library = await startLibrary();
+  using client = openHttp2(library.url);
+  const stream = client.session.request(large);
+  stream.write(sixMegabytes);
+  await once(stream, "response");
+  await once(stream.resume(), "end");
+  stream.close(constants.NGHTTP2_CANCEL);
+  await expect.poll(() => library.lines.find(({ msg }) => msg === "request")).toMatchObject({ status: 413 });
 });
 
 test("a new certificate is taken over, and one that cannot be used is not", async () => {
