@@ -72,6 +72,16 @@ describe.each(protocols)("%s", (_name, open, startLibrary) => {
     }
   });
 
+  test("an error's message keeps the spaces around it", async () => {
+    for (const message of [" ", "  gone  ", " gone: “7” "]) {
+      await using library = await startLibrary({
+        unary: () => Promise.reject(new ConnectError(message, Code.NotFound)),
+      });
+      const error = await unary(open(library.url), "getBook", { id: "7" }).then(() => expect.fail(), ConnectError.from);
+      expect(error.rawMessage).toBe(message);
+    }
+  });
+
   test("who is not signed in, or lacks a role, is refused", async () => {
     await using library = await startLibrary();
     const refusals = [

@@ -86,12 +86,14 @@ function unpadded(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64").replace(/=+$/, "");
 }
 
-/** Percent-encodes what is not printable ASCII, and "%" itself. */
+/** Percent-encodes what is not printable ASCII, "%" itself, and the spaces at both ends, which a header would lose. */
 function percentEncode(text: string): string {
-  if (/^[ -$&-~]*$/.test(text)) return text;
+  if (/^(?! )[ -$&-~]*(?<! )$/.test(text)) return text;
+  const bytes = Buffer.from(text.toWellFormed());
   let encodedText = "";
-  for (const byte of Buffer.from(text.toWellFormed())) {
-    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25;
+  for (const [at, byte] of bytes.entries()) {
+    const isOuter = byte === 0x20 && (at === 0 || at === bytes.length - 1);
+    const isPlain = byte >= 0x20 && byte <= 0x7e && byte !== 0x25 && !isOuter;
     encodedText += isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }
   return encodedText;
