@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { runHeddle } from "./command-line.ts";
+import { createRegistrar, registryBucket } from "#mesh/discovery";
+import { maintainConnection, openBucket } from "#mesh/nats";
+import { silentLogger } from "#mesh/testing";
+import { runHeddle, startHeddle } from "./command-line.ts";
 import { signIn } from "./customer.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
@@ -35,15 +38,36 @@ it("tells admins, and nobody else, which services are there", async () => {
   expect((await shop.http("GET /v1/services")).status).toBe(401);
 });
 
-it("lists them on the command line", async () => {
+/** What the command line needs to know of this shop. */
+function environment(): Record<string, string> {
   const addresses = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_ADDRESS`, shop.address(name)]);
-  const environment = {
-    HEDDLE_ADMIN_PASSWORD: "heddle-admin",
-    HEDDLE_DATA: shop.dataFolder,
-    ...Object.fromEntries(addresses),
-  };
-  const { code, out, err } = await runHeddle(["services", "list"], environment);
+  const own = { HEDDLE_ADMIN_PASSWORD: "heddle-admin", HEDDLE_DATA: shop.dataFolder };
+  return { ...own, ...Object.fromEntries(addresses) };
+}
+
+it("lists them on the command line", async () => {
+  const { code, out, err } = await runHeddle(["services", "list"], environment());
   expect({ code, err }).toEqual({ code: 0, err: "" });
   for (const name of names)
     expect(out).toMatch(new RegExp(`^${name}\\s+${shop.address(name)}\\s+serving\\s+1\\.2\\.3`, "m"));
+});
+
+it("shows on the command line who comes and goes", async () => {
+  const log = silentLogger();
+  const connection = maintainConnection({ url: shop.environment.NATS_URL ?? "", name: "guest", log });
+  const guest = { service: "shop.guest", address: "127.0.0.1:1", version: "7", zone: "", weight: 1, schemaHash: "" };
+  const registrar = createRegistrar(openBucket(connection, registryBucket(1), log), () => guest, log);
+  const watching = startHeddle(["services", "watch"], environment());
+  const last = () => watching.out().trim().split("\n\n").at(-1);
+  await expect.poll(last, { timeout: 20_000 }).toMatch(/^shop\.shipping\s+\S+\s+serving/m);
+  expect(last()).not.toContain("shop.guest");
+  await connection.start();
+  await registrar.start();
+  await expect.poll(last, { timeout: 20_000 }).toMatch(/^shop\.guest\s+127\.0\.0\.1:1\s+serving\s+7/m);
+  await registrar.stop();
+  await expect.poll(last, { timeout: 20_000 }).toMatch(/^shop\.guest\s+127\.0\.0\.1:1\s+draining/m);
+  await registrar.removal.stop();
+  await expect.poll(last, { timeout: 20_000 }).not.toContain("shop.guest");
+  await connection.stop();
+  expect((await watching.interrupt()).err).toBe("");
 });
