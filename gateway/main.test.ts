@@ -38,7 +38,7 @@ test("the gateway runs alone, and checks real tokens with the keys of the identi
   const url = `http://127.0.0.1:${port}`;
   try {
     await expect
-      .poll(() => call(url, "GET /healthz").catch(() => undefined), { timeout: 10_000 })
+      .poll(() => call(url, "GET /healthz").catch(() => undefined), { timeout: 20_000 })
       .toMatchObject({ status: 200 });
     const stranger = await call(url, "GET /v1/users/me", { headers: { authorization: "Bearer a.b.c" } });
     expect([stranger.status, stranger.headers["www-authenticate"]]).toEqual([401, 'Bearer error="invalid_token"']);
