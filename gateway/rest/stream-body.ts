@@ -18,6 +18,8 @@ export interface StreamBodyOptions {
 
 /** How long a client has to take in why its stream broke, in milliseconds. */
 const farewellMs = 10_000;
+/** And how long to read it, once it is sent. */
+const readingMs = 300;
 
 /** The body of an answer that grows by a message at a time. */
 export class StreamBody {
@@ -89,8 +91,9 @@ export class StreamBody {
     const { writer, registry } = this.#options;
     const error = toConnectError(thrown, this.#exchange);
     const last = writer.error(JSON.stringify(statusJson(error, registry)), this.#first, retryMsOf(error));
-    // Broken off only when it is out, and never ended: the missing end shows the abort.
-    if (last !== "") response.write(last, () => breakOff(response));
+    // Never ended: the missing end shows the abort. It waits a little once all is out, since a browser that sees it throws
+    // away what its page has not read yet.
+    if (last !== "") response.write(last, () => setTimeout(() => breakOff(response), readingMs).unref());
     const farewell = setTimeout(() => breakOff(response), last === "" ? 0 : farewellMs);
     response.once("close", () => clearTimeout(farewell));
   }
