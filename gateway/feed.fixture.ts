@@ -1,5 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from "node:http";
 import { connect as connectHttp2, type IncomingHttpHeaders } from "node:http2";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { type DescMethod, fromJson, type JsonObject, type Message, toJson } from "@bufbuild/protobuf";
 import { Audience } from "#gen/heddle/v1/policy_pb.ts";
 import { readContract } from "#mesh/contract";
@@ -279,4 +281,22 @@ export async function callHttp2(url: string, line: string, how: { headers?: Outg
   } finally {
     session.destroy();
   }
+}
+
+/** Sends a body whose chunks are made one at a time; answers the status and text of the answer. */
+export async function upload(
+  url: string,
+  path: string,
+  headers: Record<string, string>,
+  chunks: AsyncIterable<Buffer | string>,
+) {
+  const request = httpRequest(`${url}${path}`, { method: "POST", headers, agent: false });
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
+  request.on("response", async (response) => {
+    const parts = await Array.fromAsync(response);
+    resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString() });
+  });
+  request.on("error", reject);
+  pipeline(Readable.from(chunks), request).catch(reject);
+  return promise;
 }

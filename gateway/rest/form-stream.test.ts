@@ -1,12 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import { request as httpRequest } from "node:http";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
-import { callHttp2, type FeedSink, startFeed } from "../feed.fixture.ts";
+import { callHttp2, type FeedSink, startFeed, upload } from "../feed.fixture.ts";
 import { base64, boundary, formBody, formType, named } from "../form.fixture.ts";
-import { call, type HttpAnswer } from "../library.fixture.ts";
+import { call } from "../library.fixture.ts";
 
 const forms = "POST /v1/feeds/7/forms";
 const file = `${named("file", '; filename="a.csv"')}\r\nContent-Type: text/csv`;
@@ -34,21 +32,8 @@ function takingFiles() {
 }
 
 /** Sends a form whose chunks are made one at a time. */
-async function upload(
-  url: string,
-  chunks: AsyncIterable<Buffer | string>,
-): Promise<Pick<HttpAnswer, "status" | "text">> {
-  const options = { method: "POST", headers: formType, agent: false };
-  const request = httpRequest(`${url}/v1/feeds/7/forms`, options);
-  const { promise, resolve, reject } = Promise.withResolvers<Pick<HttpAnswer, "status" | "text">>();
-  request.on("response", async (response) => {
-    const parts = await Array.fromAsync(response);
-    resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString() });
-  });
-  request.on("error", reject);
-  pipeline(Readable.from(chunks), request).catch(reject);
-  return promise;
-}
+const uploadForm = (url: string, chunks: AsyncIterable<Buffer | string>) =>
+  upload(url, "/v1/feeds/7/forms", formType, chunks);
 
 test("a file of a form is a stream of requests, with all that came before it in the first", async () => {
   const taken = takingFiles();
@@ -73,7 +58,7 @@ test("a file goes no faster than the service takes it", async () => {
     yield `\r\n--${boundary}--\r\n`;
   };
   const before = process.memoryUsage().arrayBuffers;
-  const answer = await upload(feed.url, chunks());
+  const answer = await uploadForm(feed.url, chunks());
   expect(JSON.parse(answer.text)).toEqual({ count: 100_000_000, texts: [] });
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50_000_000);
 });
@@ -169,14 +154,14 @@ test("a part that never ends, and headers that never end, are ended", async () =
     yield `--${boundary}\r\n${file}\r\n\r\nabc${"x".repeat(100)}`;
     await new Promise<never>(() => undefined);
   };
-  const stalled = await upload(feed.url, stalling());
+  const stalled = await uploadForm(feed.url, stalling());
   expect([stalled.status, stalled.text]).toEqual([504, expect.stringContaining("nothing has moved")]);
   await expect.poll(() => taken.outcomes).toEqual(["cut true"]);
   const endless = async function* () {
     yield `--${boundary}\r\n`;
     for (;;) yield `X-${"a".repeat(1_000)}: b\r\n`;
   };
-  const refused = await upload(feed.url, endless()).catch((error: unknown) => error);
+  const refused = await uploadForm(feed.url, endless()).catch((error: unknown) => error);
   expect(refused).toMatchObject({ status: 400, text: expect.stringContaining("headers of a part are larger") });
 });
 

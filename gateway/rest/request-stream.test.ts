@@ -1,12 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { Agent, request as httpRequest } from "node:http";
 import { connect } from "node:http2";
-import { addAbortSignal, Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { addAbortSignal } from "node:stream";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { expect, test } from "vitest";
-import { callHttp2, startFeed } from "../feed.fixture.ts";
+import { callHttp2, startFeed, upload } from "../feed.fixture.ts";
 import { call } from "../library.fixture.ts";
 
 const entries = "POST /v1/feeds/7/entries";
@@ -15,24 +14,6 @@ const ndjson = { "content-type": "application/x-ndjson" };
 async function gather(requests: AsyncIterable<JsonObject>): Promise<JsonObject> {
   const texts = (await Array.fromAsync(requests)).map(({ id, text, tags }) => `${id}: ${text} ${tags ?? ""}`);
   return { count: texts.length, texts };
-}
-
-/** Sends a body whose chunks are made one at a time; answers the status and text of the answer. */
-async function upload(
-  url: string,
-  path: string,
-  headers: Record<string, string>,
-  chunks: AsyncIterable<Buffer | string>,
-) {
-  const request = httpRequest(`${url}${path}`, { method: "POST", headers, agent: false });
-  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>();
-  request.on("response", async (response) => {
-    const parts = await Array.fromAsync(response);
-    resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString() });
-  });
-  request.on("error", reject);
-  pipeline(Readable.from(chunks), request).catch(reject);
-  return promise;
 }
 
 test("NDJSON and a JSON array are a stream of requests, each with what the path says", async () => {
