@@ -1,4 +1,5 @@
 import { badField } from "./edge-error.ts";
+import { Gathered } from "./gathered.ts";
 import { readParameters } from "./header-parameters.ts";
 import { type PartHead, readPartHead } from "./part-head.ts";
 
@@ -59,28 +60,24 @@ function boundaryOf(contentType: string): string {
 
 /** The bytes that have come and are not taken yet. At first a line break, which the first boundary need not have. */
 function openWindow(source: AsyncIterator<Buffer>) {
-  let held: Buffer = lineBreak;
+  const gathered = new Gathered();
+  gathered.push(lineBreak);
   const more = async () => {
     const next = await source.next();
-    if (!next.done) held = held.length === 0 ? next.value : Buffer.concat([held, next.value]);
+    if (!next.done) gathered.push(next.value);
     return !next.done;
-  };
-  const take = (count: number) => {
-    const taken = held.subarray(0, count);
-    held = held.subarray(count);
-    return taken;
   };
   return {
     get held() {
-      return held;
+      return gathered.peek();
     },
-    take,
+    take: (count: number) => gathered.take(count),
     /** Waits for a chunk. Throws 400 where none comes any more. */
     async need() {
       if (!(await more())) throw badField("form", "", "the form ends before its last boundary");
     },
     async *rest() {
-      do yield take(held.length);
+      do yield gathered.take();
       while (await more());
     },
   };
