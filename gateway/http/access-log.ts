@@ -16,7 +16,7 @@ export function logWhenOver(exchange: Exchange, log: Logger): void {
       {
         method,
         route: notes.route ?? "none",
-        status: notes.status ?? statusOfAnswer(exchange),
+        status: statusOfAnswer(exchange),
         code: notes.code === undefined ? undefined : Code[notes.code],
         ...timesOf(exchange),
         protocol: `HTTP/${request.httpVersion}`,

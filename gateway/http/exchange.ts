@@ -106,8 +106,8 @@ export function beginExchange(
 const clientGone = 499;
 
 /** Once an answer is over: the status that it had. */
-export function statusOfAnswer({ delivered, response }: Exchange): number {
-  return delivered ? response.statusCode : clientGone;
+export function statusOfAnswer({ notes, delivered, response }: Exchange): number {
+  return notes.status ?? (delivered ? response.statusCode : clientGone);
 }
 
 /** Returns a header's value, the first of several. */

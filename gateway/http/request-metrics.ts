@@ -81,7 +81,7 @@ class RequestCounts {
     const labels = {
       http_request_method: methods.has(method) ? method : "_OTHER",
       http_route: notes.route ?? "",
-      http_response_status_code: String(notes.status ?? statusOfAnswer(exchange)),
+      http_response_status_code: String(statusOfAnswer(exchange)),
       grpc_status: statusName(notes.code ?? (exchange.delivered ? OK : Code.Canceled)),
       network_protocol_version: request.httpVersionMajor === 2 ? "2" : request.httpVersion,
     };
