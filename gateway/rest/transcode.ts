@@ -1,6 +1,5 @@
 import { type Registry, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { isRead } from "../caching/send-cacheable.ts";
 import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
 import { EdgeError } from "../http/edge-error.ts";
@@ -68,7 +67,7 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
     if (!isUnary(method)) throw new TypeError(`${route.template.text} serves streams in both directions`);
     // The same form has another boundary each time.
     if (await exchange.beforeCall?.(parts.form ? toBinary(method.input, message) : parts.body)) return;
-    const caching = isRead(exchange, method) ? route.policy.caching : undefined;
+    const { caching } = route.policy;
     const response = await callUnary(exchange, how.transport, { method, message, timeoutMs, caching }).catch(
       (thrown: unknown) => {
         throw thrown instanceof ConnectError ? nameSources(route, thrown, parts.form ? "form" : "body") : thrown;

@@ -29,15 +29,14 @@ export async function answerConnectUnary(exchange: Exchange, rpc: RpcMethod, dia
     if (await exchange.beforeCall?.(read)) return;
     const { method } = rpc.policy;
     const timeoutMs = remainingMs(exchange, rpc.policy, askedMs);
-    const reads = isRead(exchange, method);
-    const caching = reads ? rpc.policy.caching : undefined;
+    const { caching } = rpc.policy;
     const answer = await callBytes(exchange, rpc.channel, { method, message, timeoutMs, caching });
     const body = dialect.json ? Buffer.from(rpc.json.decode(answer.message)) : answer.message;
     const headers = rpc.channel.metadata.shown(answer.header);
     const trailers = rpc.channel.metadata.shown(answer.trailer);
     for (const name in trailers) headers[`trailer-${name}`] = trailers[name];
     headers["content-type"] = dialect.contentType;
-    if (!reads) {
+    if (!isRead(exchange, method)) {
       send(exchange, 200, headers, body);
       return;
     }

@@ -15,6 +15,7 @@ import type { CachingPolicy } from "#mesh/contract";
 import type { ByteCalls, ByteListener } from "#mesh/rpc";
 import { runInScope, type Scope } from "#mesh/scope";
 import type { UnaryAnswer } from "#mesh/target";
+import { isRead } from "../caching/send-cacheable.ts";
 import { createSharedCalls, type SharedCalls, type Wait } from "../caching/shared-calls.ts";
 import { sharingKey, wantsFresh } from "../caching/sharing-key.ts";
 import type { Exchange } from "../http/exchange.ts";
@@ -96,7 +97,7 @@ export interface ByteCall {
   readonly method: DescMethod;
   readonly message: Uint8Array;
   readonly timeoutMs: number;
-  /** Set for a request that only reads, and may be answered together with others. */
+  /** What the contract says: requests that only read may be answered together with others. */
   readonly caching?: CachingPolicy | undefined;
 }
 
@@ -107,7 +108,8 @@ export async function callBytes(exchange: Exchange, channel: UpstreamChannel, ca
   const startedMs = performance.now();
   const make = (wait: Wait) => makeCall(exchange, channel, call, wait);
   try {
-    if (caching === undefined || wantsFresh(exchange)) return await make({ signal, timeoutMs });
+    const alone = caching === undefined || !isRead(exchange, call.method) || wantsFresh(exchange);
+    if (alone) return await make({ signal, timeoutMs });
     const forwarded = channel.metadata.forwarded(exchange);
     const key = sharingKey(exchange, { ...call, caching, forwarded });
     return await channel.shared.join(key, { signal, timeoutMs }, make);
