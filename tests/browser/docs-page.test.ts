@@ -61,6 +61,22 @@ it("writes the same call for curl and for buf curl", async () => {
   expect(await run(await copied(page, "buf curl"), token)).toMatchObject({ product: { id: product.id } });
 });
 
+it("keeps a token that was typed before the document had arrived", async () => {
+  await using browser = await openPage();
+  const { page } = browser;
+  const typed = Promise.withResolvers<void>();
+  await page.route("**/openapi.json", async (route) => {
+    await typed.promise;
+    await route.continue();
+  });
+  await page.goto(`${shop.url}/docs#shop.order.v1.OrderService.ListOrders`);
+  await page.getByLabel("Access token").fill("early");
+  typed.resolve();
+  await page.locator("h2.summary").waitFor();
+  expect(await page.getByLabel("Access token").inputValue()).toBe("early");
+  expect(await copied(page, "curl")).toContain("Bearer $TOKEN");
+});
+
 it("shows what the server refuses, and refuses what is no JSON itself", async () => {
   await using browser = await openPage();
   const { page } = browser;

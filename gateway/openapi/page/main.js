@@ -12,6 +12,7 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   byId("search").focus();
 });
+byId("theme").addEventListener("click", switchTheme);
 
 const api = await (await fetch(new URL("openapi.json", documentBase()))).json();
 const schemas = createSchemas(api);
@@ -100,7 +101,6 @@ function switchTheme() {
 }
 
 byId("title").textContent = api.info.title;
-byId("theme").addEventListener("click", switchTheme);
 byId("token").addEventListener("input", ({ target }) => session.use(target.value.trim()));
 byId("token-form").addEventListener("submit", (event) => event.preventDefault());
 byId("search").addEventListener("input", list);
@@ -108,6 +108,6 @@ addEventListener("hashchange", () => {
   show();
   byId("operation").focus();
 });
-session.use(session.token);
+session.use(byId("token").value.trim() || session.token);
 list();
 show();
