@@ -1,5 +1,5 @@
-import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from "node:http2";
-import { cancelStream } from "./cancel-stream.ts";
+import { constants } from "node:http2";
+import type { ClientStream, StreamListener } from "#mesh/http2";
 import type { Connection } from "./connection.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { MessageReader, tooLarge } from "./message-frames.ts";
@@ -54,19 +54,20 @@ const UNSENT_BYTES = 64 * 1024;
 const CONTENT_TYPE = /^application\/grpc(\+proto)?(\s*;.*)?$/i;
 
 /** One stream of one connection of one endpoint: a call as it goes over the wire. */
-export class Attempt {
+export class Attempt implements StreamListener {
   readonly endpoint: Endpoint;
   readonly #request: AttemptRequest;
   readonly #listener: AttemptListener;
   readonly #reader: MessageReader;
   #connection: Connection | undefined;
-  #stream: ClientHttp2Stream | undefined;
-  #streamError: Error | undefined;
+  #stream: ClientStream | undefined;
   /** What is to be sent once there is a stream. */
   #unsent: Buffer[] = [];
   #halfClosed = false;
   #blocked = false;
   #wanted = 0;
+  /** Bytes that hold the server back. */
+  #unconsumed = 0;
   /** What the server has said, kept until its messages are read. */
   #status: CallStatus | undefined;
   #ended = false;
@@ -86,7 +87,7 @@ export class Attempt {
       this.#unsent.push(frame);
       this.#blocked = true;
     } else if (!this.#stream.write(frame)) {
-      this.#awaitDrain(this.#stream);
+      this.#blocked = true;
     }
     return !this.#blocked;
   }
@@ -120,27 +121,56 @@ export class Attempt {
     if (!stream) return;
     this.#connection = connection;
     this.#stream = stream;
-    stream.on("response", (headers, flags) => this.#response(headers, flags));
-    stream.on("data", (chunk: Buffer) => this.#data(chunk));
-    stream.on("trailers", (headers) => this.#trailers(headers));
-    stream.on("error", (error) => {
-      this.#streamError = error;
-    });
-    stream.on("close", () => this.#closed(stream, connection));
     this.#sendUnsent(stream);
   }
 
+  onHeaders(headers: ReceivedMetadata): void {
+    if (this.#ended) return;
+    const refusal = refuseResponse(headers);
+    if (refusal) {
+      this.end(refusal);
+      return;
+    }
+    const encoding = headers["grpc-encoding"];
+    if (typeof encoding === "string") this.#reader.encoding = encoding;
+    this.#listener.onHeader(headers);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#ended) return;
+    this.#unconsumed += chunk.length;
+    this.#reader.push(chunk);
+    this.#deliver();
+  }
+
+  onEnd(headers: ReceivedMetadata = {}): void {
+    if (this.#ended) return;
+    this.#status = readStatus(headers) ?? refuseResponse(headers) ?? NO_STATUS;
+    this.#deliver();
+  }
+
+  onDrain(): void {
+    if (!this.#blocked || this.#ended) return;
+    this.#blocked = false;
+    this.#listener.onWritable();
+  }
+
+  onClose(resetCode: number | undefined): void {
+    const [stream, connection] = [this.#stream, this.#connection];
+    if (!stream || !connection) return;
+    connection.released(stream);
+    if (this.#ended) return;
+    this.#status ??= this.#statusOfClose(stream, connection, resetCode);
+    this.#deliver();
+  }
+
   /** Undefined, and the attempt has ended, for headers that cannot be sent. */
-  #openStream(connection: Connection): ClientHttp2Stream | undefined {
+  #openStream(connection: Connection): ClientStream | undefined {
     const headers = this.#headers();
     const bytes = headerBytes(headers);
-    try {
-      if (bytes <= connection.maxHeaderBytes) return connection.open(headers, this.#request.background);
-      const { code, message } = tooLarge(`the metadata of ${bytes} bytes`, connection.maxHeaderBytes);
-      this.end(localStatus(code, message));
-    } catch (error) {
-      this.end(localStatus(Status.INTERNAL, `the call could not be sent: ${error}`));
-    }
+    if (bytes <= connection.maxHeaderBytes) return connection.open(headers, this, this.#request.background);
+    const { code, message } = tooLarge(`the metadata of ${bytes} bytes`, connection.maxHeaderBytes);
+    this.end(localStatus(code, message));
     return undefined;
   }
 
@@ -172,57 +202,14 @@ export class Attempt {
     return headers;
   }
 
-  #sendUnsent(stream: ClientHttp2Stream): void {
+  #sendUnsent(stream: ClientStream): void {
     const frames = this.#unsent;
     this.#unsent = [];
     const last = this.#halfClosed ? frames.pop() : undefined;
     let room = true;
     for (const frame of frames) room = stream.write(frame);
     if (this.#halfClosed) stream.end(last);
-    else if (!room) this.#awaitDrain(stream);
-    else this.#unblock();
-  }
-
-  #awaitDrain(stream: ClientHttp2Stream): void {
-    this.#blocked = true;
-    stream.once("drain", () => this.#unblock());
-  }
-
-  #unblock(): void {
-    if (!this.#blocked || this.#ended) return;
-    this.#blocked = false;
-    this.#listener.onWritable();
-  }
-
-  #response(headers: ResponseHeaders, flags: number): void {
-    this.#heard();
-    if (this.#ended) return;
-    if (flags & constants.NGHTTP2_FLAG_END_STREAM) {
-      this.#trailers(headers);
-      return;
-    }
-    const refusal = refuseResponse(headers);
-    if (refusal) {
-      this.end(refusal);
-      return;
-    }
-    const encoding = headers["grpc-encoding"];
-    if (typeof encoding === "string") this.#reader.encoding = encoding;
-    this.#listener.onHeader(headers);
-  }
-
-  #data(chunk: Buffer): void {
-    this.#heard();
-    if (this.#ended) return;
-    this.#reader.push(chunk);
-    this.#deliver();
-  }
-
-  #trailers(headers: ResponseHeaders): void {
-    this.#heard();
-    if (this.#ended) return;
-    this.#status = readStatus(headers) ?? refuseResponse(headers) ?? NO_STATUS;
-    this.#deliver();
+    else if (room) this.onDrain();
   }
 
   /** Hands out messages as far as they are wanted, then the status. */
@@ -241,11 +228,11 @@ export class Attempt {
     }
   }
 
-  #settle(stream: ClientHttp2Stream): void {
+  #settle(stream: ClientStream): void {
     const full = this.#wanted === 0 && this.#reader.bufferedBytes > READ_AHEAD_BYTES;
-    if (full && !stream.isPaused()) stream.pause();
-    if (!full && stream.isPaused()) stream.resume();
-    if (this.#status && (stream.readableLength === 0 || stream.destroyed)) this.#endByServer(this.#status);
+    if (!full) stream.consumed(this.#unconsumed);
+    if (!full) this.#unconsumed = 0;
+    if (this.#status) this.#endByServer(this.#status);
   }
 
   /** Everything has arrived: the status follows once it is read. Half a message after a failure concerns nobody. */
@@ -257,39 +244,19 @@ export class Attempt {
     this.end(isCut ? localStatus(Status.INTERNAL, cut) : status);
   }
 
-  #closed(stream: ClientHttp2Stream, connection: Connection): void {
-    connection.released(stream);
-    // Node holds on to closed streams until a full collection: what they lead to would outlive many small ones.
-    stream.removeAllListeners();
-    if (this.#ended) return;
-    // What was not read of a stream that is gone is lost, whatever the server has said after it.
-    if (!this.#status || stream.readableLength > 0) this.#status = this.#statusOfClose(stream, connection);
-    this.#deliver();
-  }
-
-  #statusOfClose(stream: ClientHttp2Stream, connection: Connection): CallStatus {
-    const { id, rstCode } = stream;
-    const why = this.#streamError;
-    if (id === undefined || id > connection.lastStreamId) {
+  #statusOfClose(stream: ClientStream, connection: Connection, resetCode: number | undefined): CallStatus {
+    if (stream.id > connection.lastStreamId) {
       return localStatus(Status.UNAVAILABLE, "the connection was closed before the call", "refused");
     }
-    const wasReset = why && "code" in why && why.code === "ERR_HTTP2_STREAM_ERROR";
-    if (!wasReset && !connection.destroyed && rstCode === constants.NGHTTP2_NO_ERROR) return NO_STATUS;
-    if (wasReset || !connection.destroyed) return statusOfReset(rstCode);
-    const reason = (connection.error ?? why)?.message ?? "it was closed";
+    if (resetCode !== undefined) return statusOfReset(resetCode);
+    const reason = connection.error?.message ?? "it was closed";
     return localStatus(Status.UNAVAILABLE, `the connection to ${this.endpoint.name} was lost: ${reason}`);
   }
 
   /** Lets go of a stream that may still be open on either side; an answer may come before all of a request is sent. */
-  #leave(stream: ClientHttp2Stream): void {
-    const isOver = this.#status && this.#halfClosed && stream.writableLength < UNSENT_BYTES;
-    if (!isOver) cancelStream(stream);
-    // A paused stream with something to read would never close.
-    if (stream.isPaused()) stream.resume();
-  }
-
-  #heard(): void {
-    if (this.#connection) this.#connection.received++;
+  #leave(stream: ClientStream): void {
+    const isOver = this.#status && this.#halfClosed && stream.queuedBytes < UNSENT_BYTES;
+    if (!isOver) stream.reset(constants.NGHTTP2_CANCEL);
   }
 }
 
@@ -300,16 +267,14 @@ function headerBytes(headers: readonly string[]): number {
   return bytes;
 }
 
-type ResponseHeaders = IncomingHttpHeaders & IncomingHttpStatusHeader;
-
 const NO_STATUS = localStatus(Status.INTERNAL, "the server ended the stream without a grpc-status");
 
 /** Why an answer is none of gRPC, by the rules of http-grpc-status-mapping.md. */
-function refuseResponse(headers: ResponseHeaders): CallStatus | undefined {
-  const httpStatus = headers[":status"];
-  if (httpStatus === undefined) return undefined;
+function refuseResponse(headers: ReceivedMetadata): CallStatus | undefined {
+  if (headers[":status"] === undefined) return undefined;
+  const httpStatus = Number(headers[":status"]);
   if (httpStatus !== constants.HTTP_STATUS_OK) return statusOfHttp(httpStatus, "the answer is not gRPC's");
   const contentType = headers["content-type"];
-  if (contentType !== undefined && CONTENT_TYPE.test(contentType)) return undefined;
+  if (typeof contentType === "string" && CONTENT_TYPE.test(contentType)) return undefined;
   return statusOfHttp(httpStatus, `the answer has the content-type ${contentType ?? "of nothing"}`);
 }
