@@ -6,11 +6,19 @@ import { StartError } from "#mesh/process";
 /** Below what systems give to outgoing connections, one of which could take a port between two starts (RFC 6056, 2.1). */
 const ports = { min: 20_000, max: 32_767 };
 
-/** A TCP port of 127.0.0.1 that nobody listens on at this moment, and that no outgoing connection will be given. */
+/** One after the other from anywhere: programs that start together are given different ones, and so is each of its own. */
+let next = randomInt(ports.min, ports.max);
+
+/**
+ * A TCP port of 127.0.0.1 that nobody listens on at this moment, and that no outgoing connection will be given. Never the
+ * one that this process was given before.
+ */
 export async function freePort(): Promise<number> {
   for (;;) {
+    const port = next;
+    next = next === ports.max ? ports.min : next + 1;
     try {
-      return await listenOnce(randomInt(ports.min, ports.max));
+      return await listenOnce(port);
     } catch (error) {
       if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
     }
