@@ -86,7 +86,7 @@ export async function makeAttempt<T>(call: RunningCall<T>, next: NextAttempt, li
   // A time that was cut short is at least a lower bound; left out, it would make the service look fast when it is slow.
   const telling = ended.ok || code === Code.DEADLINE_EXCEEDED || (lost && kind === "first");
   if (telling && !request.stream) guards.latency.record(durationMs, now);
-  guards.ejection?.record(endpoint.id, endpointVerdict({ code, pushbackMs, ...times }), now);
+  const ejected = guards.ejection?.record(endpoint.id, endpointVerdict({ code, pushbackMs, ...times }), now) ?? false;
   const { id, address, version, zone } = endpoint;
   record.addAttempt({
     number,
@@ -100,6 +100,7 @@ export async function makeAttempt<T>(call: RunningCall<T>, next: NextAttempt, li
     message: ended.ok ? "" : ended.message,
     pushbackMs,
     lost,
+    ejected,
   });
   return ended;
 }

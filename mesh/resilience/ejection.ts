@@ -16,7 +16,8 @@ export interface EjectionSnapshot {
 export interface Ejection {
   /** The set has changed: those that are gone are forgotten, the others keep their past. */
   update(ids: readonly string[]): void;
-  record(id: string, verdict: Verdict, now: number): void;
+  /** Returns whether the endpoint is left out from now on. */
+  record(id: string, verdict: Verdict, now: number): boolean;
   isEjected(id: string, now: number): boolean;
   snapshot(now: number): readonly EjectionSnapshot[];
   /** How many ejections there were in all. */
@@ -64,12 +65,14 @@ export function createEjection(policy: EjectionPolicy): Ejection {
     record(id, verdict, now) {
       const host = hosts.get(id);
       // What was sent before the ejection, or in a panic, neither lengthens nor shortens it.
-      if (!host || verdict === "nothing" || host.until > now) return;
+      if (!host || verdict === "nothing" || host.until > now) return false;
       host.window.add(verdict === "success", now);
       host.consecutive = verdict === "success" ? 0 : host.consecutive + 1;
-      if (verdict === "success") return;
+      if (verdict === "success") return false;
       const bad = host.consecutive >= policy.consecutiveFailures || failsTooOften(host.window.count(now), policy);
-      if (bad && mayEject(now)) eject(host, now);
+      const ejects = bad && mayEject(now);
+      if (ejects) eject(host, now);
+      return ejects;
     },
     ejections: () => ejections,
     isEjected: (id, now) => (hosts.get(id)?.until ?? 0) > now,

@@ -23,10 +23,10 @@ export function explanationMessage(call: CallExplanation): MessageInitShape<type
 }
 
 function attemptMessage(attempt: AttemptExplanation): MessageInitShape<typeof AttemptExplanationSchema> {
-  const { number, kind, endpoint, code, message, lost, openedAfterMs } = attempt;
+  const { number, kind, endpoint, code, message, lost, ejected, openedAfterMs } = attempt;
   const { address, version, zone } = endpoint;
   return {
-    ...{ number, kind, address, version, zone, code, message, lost },
+    ...{ number, kind, address, version, zone, code, message, lost, ejected },
     startedAfter: durationFromMs(attempt.startedAfterMs),
     duration: durationFromMs(attempt.durationMs),
     ...(openedAfterMs !== undefined && { openedAfter: durationFromMs(openedAfterMs) }),

@@ -89,4 +89,6 @@ export interface AttemptExplanation {
   readonly pushbackMs: number | undefined;
   /** Another attempt had answered, so this one was cancelled. */
   readonly lost: boolean;
+  /** It was one failure too many: its endpoint was left out from then on. */
+  readonly ejected: boolean;
 }

@@ -2,6 +2,7 @@ export { type AdmissionDecision, type AdmissionState, decideAdmission } from "./
 export { type Breaker, type BreakerSnapshot, type BreakerState, createBreaker } from "./breaker.ts";
 export { type Bulkhead, createBulkhead } from "./bulkhead.ts";
 export type { AttemptInfo, CallFallback, CallFault, CallGuards, CallRequest, CallWorld } from "./call.ts";
+export { endpointVerdict } from "./code-class.ts";
 export { createEjection, type Ejection, type EjectionSnapshot } from "./ejection.ts";
 export { Ending, type EndSignal } from "./ending.ts";
 export type {

@@ -187,9 +187,13 @@ describe("the breaker of a target", () => {
 describe("the ejection of an endpoint", () => {
   it("keeps calls away from it until its time is over", async () => {
     const world = scriptedWorld(callPolicy({ retry: retryPolicy, ejection: ejectionPolicy }), { a: [no], b: [yes] });
-    for (let call = 0; call < 8; call++) await world.call();
+    const attempts = [];
+    for (let call = 0; call < 8; call++) attempts.push(...(await world.call()).explanation.attempts);
     const tried = world.seen.filter(({ endpoint }) => endpoint === "a").length;
     expect(tried).toBe(ejectionPolicy.consecutiveFailures);
+    const toFailing = attempts.filter(({ endpoint }) => endpoint.id === "a");
+    expect(toFailing.map(({ ejected }) => ejected)).toEqual([...Array(tried - 1).fill(false), true]);
+    expect(attempts.filter(({ ejected }) => ejected).length).toBe(1);
     await world.clock.advance(ejectionPolicy.baseMs);
     await world.call();
     await world.call();

@@ -7,7 +7,7 @@ import type { ServiceIdentity } from "#mesh/identity";
 import { type Bucket, maintainConnection, openBucket } from "#mesh/nats";
 import { group, type Part } from "#mesh/process";
 import { type ByteCalls, createTargetTransport, type RpcServerOptions, type TargetTransport } from "#mesh/rpc";
-import { isNotable, type RememberedCalls, rememberCalls } from "#mesh/target";
+import { createCallLog, type RememberedCalls, rememberCalls } from "#mesh/target";
 import type { Logger } from "#mesh/telemetry";
 import { createTrafficStore, type TrafficStore, trafficBucket } from "#mesh/traffic";
 import { serviceMetrics } from "./service-metrics.ts";
@@ -54,6 +54,7 @@ export function createDataPlane({ name, identity, config, log }: DataPlaneOption
   const registry = createRegistry(instances, log);
   const traffic = createTrafficStore(openBucket(connection, trafficBucket(streamReplicas), log), log);
   const calls = rememberCalls();
+  const logCall = createCallLog(log);
   const metrics = serviceMetrics(config);
   const transports = new Map<string, TargetTransport>();
   const shared = {
@@ -73,7 +74,7 @@ export function createDataPlane({ name, identity, config, log }: DataPlaneOption
 
   function explain(...[explanation, requestId]: Parameters<RememberedCalls["add"]>): void {
     calls.add(explanation, requestId);
-    if (isNotable(explanation)) log.debug({ requestId, call: explanation }, "a call was slow, repeated or has failed");
+    logCall(explanation, requestId);
   }
 
   const connected: Part = {

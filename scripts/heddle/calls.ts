@@ -84,10 +84,10 @@ function draw(service: string, call: CallExplanation): string {
   ].join("\n");
 }
 
-function drawAttempt({ number, kind, address, code, message, lost, ...times }: AttemptExplanation) {
+function drawAttempt({ number, kind, address, code, message, lost, ejected, ...times }: AttemptExplanation) {
   const end = lost ? "cancelled, another was faster" : `${codeName(code)}${message ? `: ${message}` : ""}`;
   const opened = times.openedAfter ? ` (open after ${ms(times.openedAfter)})` : "";
-  return `  ${number}. ${kind} at ${address}, +${ms(times.startedAfter)}, ${ms(times.duration)}${opened}: ${end}`;
+  return `  ${number}. ${kind} at ${address}, +${ms(times.startedAfter)}, ${ms(times.duration)}${opened}: ${end}${ejected ? "; ejected" : ""}`;
 }
 
 function codeName(code: number): string {
