@@ -16,7 +16,7 @@ import { outboxStatus } from "./heddle/outbox.ts";
 import { listSagas, showSaga, whySaga } from "./heddle/sagas.ts";
 import { listServices, watchServices } from "./heddle/services.ts";
 import { tailEvents } from "./heddle/tail.ts";
-import { clearTraffic, setTraffic, showTraffic, splitTraffic } from "./heddle/traffic.ts";
+import { clearTraffic, mirrorTraffic, setTraffic, showTraffic, splitTraffic } from "./heddle/traffic.ts";
 import { natsPermissions } from "./nats-login.ts";
 import { postgresRoles } from "./postgres-roles.ts";
 
@@ -184,8 +184,12 @@ traffic
   .description("shares of versions, such as v1=90 v2=10; without any, the split is taken away")
   .action((target, shares) => onMesh((mesh) => splitTraffic(mesh, target, shares)));
 traffic
+  .command("mirror <target> [share]")
+  .description("copies for a version, such as v2=10 for 10 % of the calls that are safe to repeat; without it, none")
+  .action((target, share) => onMesh((mesh) => mirrorTraffic(mesh, target, share)));
+traffic
   .command("set <target> <json>")
-  .description("replace all rules: routes by header and user, splits, faults")
+  .description("replace all rules: routes by header and user, splits, faults, mirrors")
   .action((target, json) => onMesh((mesh) => setTraffic(mesh, target, json)));
 traffic
   .command("clear <target>")

@@ -1,7 +1,8 @@
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type BreakerSchema, DataPlaneService, type TargetSchema } from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
+import { TrafficRulesSchema } from "#gen/heddle/mesh/v1/traffic_pb.ts";
 import { BrokerFault } from "#mesh/nats";
 import { type Breaker, explanationMessage } from "#mesh/resilience";
 import { implement, type RpcService, type TargetTransport } from "#mesh/rpc";
@@ -28,13 +29,11 @@ export function dataPlaneHandlers({ transports, calls, traffic }: DataPlaneParts
     explainCalls: async ({ requestId }) => ({ calls: calls.of(requestId).map(explanationMessage) }),
     getTrafficRules: async ({ target }) => ({ rules: await known(() => traffic.read(target)) }),
     async setTrafficRules({ target, rules }) {
-      await known(() => traffic.write(target, rules ?? { $typeName: "heddle.mesh.v1.TrafficRules", ...NO_RULES }));
+      await known(() => traffic.write(target, rules ?? create(TrafficRulesSchema)));
       return {};
     },
   });
 }
-
-const NO_RULES = { routes: [], faults: [] };
 
 async function known<T>(work: () => Promise<T>): Promise<T> {
   try {

@@ -32,7 +32,7 @@ export function createClientMetrics(): ClientMetrics {
     meterOf: countedOf,
     families() {
       const all = [...byTarget.values()].flatMap((methods) => [...methods.values()]);
-      return [...attemptFamilies(all), ...callFamilies(all)];
+      return [...attemptFamilies(all), ...callFamilies(all), ...copyFamilies(all)];
     },
   };
 }
@@ -41,6 +41,8 @@ class CountedCalls implements ClientMeter {
   readonly labels: Labels;
   readonly calls: MethodCalls;
   readonly attempts: MethodCalls;
+  readonly copies: MethodCalls;
+  copiesDropped = 0;
   readonly retries = new Histogram(RETRY_BOUNDS);
   readonly transparentRetries = new Histogram(TRANSPARENT_BOUNDS);
   readonly hedges = new Histogram(RETRY_BOUNDS);
@@ -50,6 +52,7 @@ class CountedCalls implements ClientMeter {
     this.labels = { grpc_method: methodName(method), grpc_target: target };
     this.calls = new MethodCalls(method);
     this.attempts = new MethodCalls(method);
+    this.copies = new MethodCalls(method);
   }
 
   attemptStarted(): void {
@@ -68,6 +71,14 @@ class CountedCalls implements ClientMeter {
     if (further.transparentRetries > 0) this.transparentRetries.record(further.transparentRetries);
     if (further.hedges > 0) this.hedges.record(further.hedges);
     if (further.delayMs > 0) this.retryDelay.record(further.delayMs / 1000);
+  }
+
+  copyEnded(code: number, durationMs: number): void {
+    this.copies.ended(code, durationMs);
+  }
+
+  copyDropped(): void {
+    this.copiesDropped++;
   }
 }
 
@@ -111,6 +122,21 @@ function callFamilies(all: readonly CountedCalls[]): Family[] {
       ...{ type: "histogram", name: "grpc_client_call_retry_delay_seconds" },
       help: "Time without an attempt under way, of calls that had any.",
       ...{ bounds: A66_BOUNDS, samples: counts(({ retryDelay }) => retryDelay) },
+    },
+  ];
+}
+
+function copyFamilies(all: readonly CountedCalls[]): Family[] {
+  return [
+    {
+      ...{ type: "histogram", name: "heddle_client_mirrored_duration_seconds", help: "Time of a mirrored call." },
+      bounds: A66_BOUNDS,
+      samples: all.flatMap(({ labels, copies }) => byStatus(labels, copies)),
+    },
+    {
+      ...{ type: "counter", name: "heddle_client_mirrored_dropped_total" },
+      help: "Copies that were not sent: too many under way, or no instance of the version.",
+      samples: all.map(({ labels, copiesDropped: value }) => ({ labels, value })),
     },
   ];
 }

@@ -116,6 +116,21 @@ test("calls, attempts and retries are told by the names that dashboards know", a
   expect(values.get("process_resident_memory_bytes")).toBeGreaterThan(0);
 });
 
+test("copies of calls for another version are told apart from the calls", async () => {
+  await using shop = await world();
+  const copied = processMetrics().client.meterOf("test.mirrored", JsonWebKeyService.method.listJsonWebKeys);
+  copied.copyEnded(0, 20);
+  copied.copyEnded(Code.Unavailable, 5);
+  copied.copyDropped();
+  const values = await shop.scrape();
+  const labels = `grpc_method="${METHOD}",grpc_target="test.mirrored"`;
+  const ended = (status: string) =>
+    values.get(`heddle_client_mirrored_duration_seconds_count{${labels},grpc_status="${status}"}`);
+  expect([ended("OK"), ended("UNAVAILABLE")]).toEqual([1, 1]);
+  expect(values.get(`heddle_client_mirrored_dropped_total{${labels}}`)).toBe(1);
+  expect(values.get(`grpc_client_attempt_started_total{${labels}}`)).toBe(0);
+});
+
 test("breaker, budget and endpoints are told for each caller and target", async () => {
   await using shop = await world();
   const labels = 'caller="test.caller",grpc_target="heddle.identity"';

@@ -1,9 +1,13 @@
+import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { expect, test } from "vitest";
+import { TrafficRulesSchema } from "#gen/heddle/mesh/v1/traffic_pb.ts";
 import { readServiceConfig } from "#mesh/config";
+import { createRegistrar } from "#mesh/discovery";
 import { secretIdentity } from "#mesh/identity";
 import { createLogger } from "#mesh/telemetry";
-import { callSettings } from "#mesh/testing";
+import { callSettings, silentLogger, testNats } from "#mesh/testing";
+import { parseMirror, parseSplit, withMirror, withSplit } from "#mesh/traffic";
 import { EchoService } from "../rpc/echo-contract.fixture.ts";
 import { echoServer, SECRET } from "../rpc/echo-server.fixture.ts";
 import { createDataPlane } from "./data-plane.ts";
@@ -11,14 +15,9 @@ import { createDataPlane } from "./data-plane.ts";
 const headers = { "x-request-id": "request" };
 
 /** The data plane of a caller, a client of whoever is at `address`, and what the caller logs from `level` on. */
-function callerOf(address: string, { level = "info" } = {}) {
+function callerOf(address: string, { level = "info", natsUrl = "nats://127.0.0.1:1" } = {}) {
   const lines: Record<string, unknown>[] = [];
-  const environment = {
-    ...callSettings(),
-    NATS_URL: "nats://127.0.0.1:1",
-    HEDDLE_MESH_SECRET: SECRET,
-    HEDDLE_TLS: "off",
-  };
+  const environment = { ...callSettings(), NATS_URL: natsUrl, HEDDLE_MESH_SECRET: SECRET, HEDDLE_TLS: "off" };
   const plane = createDataPlane({
     name: "test.caller",
     identity: secretIdentity("test.caller", SECRET),
@@ -98,4 +97,35 @@ test("an outage does not flood the log, and debug has every call of it", async (
   const warned = told.filter(({ level }) => level === "warn").length;
   expect(warned).toBeGreaterThanOrEqual(10);
   expect(warned).toBeLessThan(100);
+});
+
+test("a mirror begins and ends while everything runs, in every process that follows the registry", async () => {
+  await using nats = await testNats();
+  await using old = await echoServer();
+  await using next = await echoServer();
+  await using caller = callerOf("mesh:///test.echo", { natsUrl: nats.url });
+  await using operator = callerOf("mesh:///test.echo", { natsUrl: nats.url });
+  await Promise.all([caller.plane.start(), operator.plane.start()]);
+  const registrars = Object.entries({ v1: old, v2: next }).map(([version, { address }]) => {
+    const self = { service: "test.echo", address, version, zone: "", weight: 100, schemaHash: "" };
+    return createRegistrar(operator.plane.instances, () => self, silentLogger());
+  });
+  for (const registrar of registrars) await registrar.start();
+  const split = withSplit(create(TrafficRulesSchema), parseSplit(["v1=100"]));
+  const marked = () => next.lines.filter(({ mirrored }) => mirrored).length;
+  const change = async (rules: typeof split) => {
+    await operator.plane.traffic.write("test.echo", rules);
+    await expect.poll(() => caller.plane.traffic.rules("test.echo")?.mirrors.length).toBe(rules.mirrors.length);
+  };
+
+  await expect.poll(() => caller.plane.registry.instances().length).toBe(2);
+  await change(withMirror(split, parseMirror("v2=100")));
+  for (let call = 0; call < 3; call++) await caller.client.inTurn({});
+  await expect.poll(marked).toBe(3);
+  await change(split);
+  await caller.client.inTurn({});
+  await operator.plane.traffic.write("test.echo", withMirror(create(TrafficRulesSchema), parseMirror("v2=100")));
+  expect((await operator.plane.traffic.read("test.echo")).mirrors.length).toBe(1);
+  expect([old.records.length, marked()]).toEqual([4, 3]);
+  for (const registrar of registrars) await registrar.removal.stop();
 });

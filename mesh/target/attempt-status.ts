@@ -1,6 +1,6 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { CallStatus, ReceivedMetadata, SentMetadata } from "#mesh/channel";
-import { type Failure, type Progress, parsePushback } from "#mesh/resilience";
+import { type Failure, type Outcome, type Progress, parsePushback } from "#mesh/resilience";
 
 /** A status with the header that came before it, where one did. */
 export interface FailedStatus extends CallStatus {
@@ -14,6 +14,11 @@ export function failureOf(status: FailedStatus, progress: Progress): Failure {
   const { code, message, trailer } = status;
   const pushbackMs = parsePushback(firstOf(trailer["grpc-retry-pushback-ms"]));
   return { ok: false, code: isCode(code) ? code : Code.UNKNOWN, message, progress, pushbackMs, error: status };
+}
+
+/** The status code of an outcome. */
+export function codeOf(outcome: Outcome<unknown>): Code {
+  return outcome.ok ? Code.OK : outcome.code;
 }
 
 /** The status of a failed call: the server's own where there is one. */

@@ -7,6 +7,10 @@ export interface ClientMeter {
   attemptEnded(code: number, durationMs: number): void;
   /** `further` is undefined for a call that took one attempt at most. */
   callEnded(code: number, durationMs: number, further: FurtherAttempts | undefined): void;
+  /** A copy for another version has ended. */
+  copyEnded(code: number, durationMs: number): void;
+  /** A copy was not sent: too many were under way, or the version has no instance. */
+  copyDropped(): void;
 }
 
 /** What a call took beside its first attempt. */

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { DescMethod } from "@bufbuild/protobuf";
-import { Code } from "#gen/google/rpc/code_pb.ts";
-import type { TrafficRules } from "#gen/heddle/mesh/v1/traffic_pb.ts";
 import type { CallStatus, Channel } from "#mesh/channel";
 import type { CallPolicy } from "#mesh/contract";
 import {
@@ -16,25 +14,22 @@ import {
   runCall,
   type TargetGuards,
 } from "#mesh/resilience";
-import { injectFault, routeCall } from "#mesh/traffic";
+import { codeOf } from "./attempt-status.ts";
 import type { Balancers } from "./balancers.ts";
 import { type ClientMeter, furtherAttempts } from "./client-meter.ts";
 import type { EndpointChannels } from "./endpoint-channels.ts";
 import { type MeshCallRequest, sentHeader, type UnaryAnswer } from "./mesh-call.ts";
 import { policyOf } from "./method-policy.ts";
+import type { Mirror } from "./mirror.ts";
 import { sleep } from "./sleep.ts";
 import type { StreamCall } from "./stream-call.ts";
-import { trafficCall } from "./traffic-call.ts";
+import { type Steering, steer, type TrafficSettings } from "./traffic-call.ts";
 import { attemptUnary } from "./unary-attempt.ts";
 
 /** How the calls of a target are made. */
-export interface CallSettings {
+export interface CallSettings extends TrafficSettings {
   /** Service that is called, such as "shop.catalog". */
   readonly target: string;
-  /** The rules of traffic to the target as they are now; undefined for none. */
-  readonly traffic?: () => TrafficRules | undefined;
-  /** Whether the rules may put faults into this process's calls. Default false. */
-  readonly faultsAllowed?: boolean;
   /** Makes what counts the calls of a method. Called once for each method. */
   readonly meterOf?: (method: DescMethod) => ClientMeter;
   /** Told what became of each call, and why. */
@@ -47,6 +42,7 @@ export interface CallParts {
   readonly channels: EndpointChannels;
   readonly balancers: Balancers;
   readonly guards: TargetGuards<UnaryAnswer>;
+  readonly mirror: Mirror;
   /** Addresses of instances by id. */
   readonly addresses: ReadonlyMap<string, string>;
   readonly meters: WeakMap<DescMethod, ClientMeter>;
@@ -59,9 +55,12 @@ export function makeUnaryCall(
   signal: EndSignal,
 ): Promise<CallResult<UnaryAnswer>> {
   const policy = policyOf(request.method);
+  const steering = steer(parts.settings, request);
   return makeCall<UnaryAnswer>(parts, request, {
     policy,
-    call: { ...callRequest(parts, request), signal, fallback: policy.fallback && fallbackOf(request) },
+    call: { ...callRequest(parts, request, steering), signal, fallback: policy.fallback && fallbackOf(request) },
+    // A copy is a repetition.
+    copyTo: policy.idempotent ? steering.mirror : undefined,
     guards: parts.guards.of(request.path.slice(1), policy),
     attempt: (channel, info, ended) => attemptUnary(channel, request, info, ended),
   });
@@ -76,7 +75,7 @@ export function makeStreamCall(
   const policy = policyOf(request.method);
   return makeCall<CallStatus>(parts, request, {
     policy,
-    call: { ...callRequest(parts, request), signal: stream.signal, stream: true },
+    call: { ...callRequest(parts, request, steer(parts.settings, request)), signal: stream.signal, stream: true },
     // No answer stands in for a stream.
     guards: { ...parts.guards.of(request.path.slice(1), policy), answers: undefined },
     attempt: (channel, info, ended) => stream.attempt(channel, info, ended),
@@ -86,13 +85,15 @@ export function makeStreamCall(
 interface Plan<T> {
   readonly policy: CallPolicy;
   readonly call: CallRequest<T>;
+  /** Version that gets a copy. */
+  readonly copyTo?: string | undefined;
   readonly guards: CallGuards<T>;
   readonly attempt: (channel: Channel, info: AttemptInfo, signal: EndSignal) => Promise<Outcome<T>>;
 }
 
 async function makeCall<T>(parts: CallParts, request: MeshCallRequest, plan: Plan<T>): Promise<CallResult<T>> {
   const { settings, channels, balancers } = parts;
-  const { policy, call, guards } = plan;
+  const { policy, call, guards, copyTo } = plan;
   const meter = meterOf(parts, request.method);
   const startedAt = performance.now();
   const result = await runCall<T>(policy, call, guards, {
@@ -102,6 +103,10 @@ async function makeCall<T>(parts: CallParts, request: MeshCallRequest, plan: Pla
     pick: (wish) => balancers.pick(policy.balance, { ...wish, ejected: orUnreachable(parts, wish.ejected) }),
     attempt: (endpoint, info, ended) => {
       const attempt = plan.attempt(channels.of(endpoint.address), info, ended);
+      if (copyTo !== undefined && info.number === 1 && endpoint.version !== copyTo) {
+        // Not even a defect of the transport may reach the call itself.
+        sendCopy(parts, request, copyTo).catch(() => undefined);
+      }
       return meter ? counted(attempt, meter) : attempt;
     },
   });
@@ -110,6 +115,20 @@ async function makeCall<T>(parts: CallParts, request: MeshCallRequest, plan: Pla
   meter?.callEnded(codeOf(outcome), performance.now() - startedAt, furtherAttempts(explanation));
   return result;
 }
+
+/** Sends a copy of a call to a version; nothing when that has no instance, or too many are under way. */
+async function sendCopy(parts: CallParts, request: MeshCallRequest, version: string): Promise<void> {
+  const { channels, guards, mirror } = parts;
+  const now = Date.now();
+  const ejected = orUnreachable(parts, (id) => guards.shared.ejection?.isEjected(id, now) ?? false);
+  const wish = { now, tried: NONE, ejected, key: request.affinity, version };
+  const picked = mirror.pick(policyOf(request.method).balance, wish);
+  const meter = meterOf(parts, request.method);
+  if (picked) await mirror.send(request, { picked, channel: channels.of(picked.endpoint.address), meter });
+  else meter?.copyDropped();
+}
+
+const NONE: ReadonlySet<string> = new Set();
 
 function meterOf({ settings, meters }: CallParts, method: DescMethod): ClientMeter | undefined {
   const known = meters.get(method);
@@ -127,22 +146,13 @@ async function counted<T>(attempt: Promise<Outcome<T>>, meter: ClientMeter): Pro
   return outcome;
 }
 
-function codeOf(outcome: Outcome<unknown>): Code {
-  return outcome.ok ? Code.OK : outcome.code;
-}
-
 /** What every kind of call asks for. */
-function callRequest({ settings }: CallParts, request: MeshCallRequest): CallRequest<never> {
-  const { target } = settings;
-  const { path, deadlineMs, affinity } = request;
-  const rules = settings.traffic?.();
-  const traffic = rules && trafficCall(request);
-  const faults = { allowed: settings.faultsAllowed ?? false, random: Math.random };
-  return {
-    ...{ method: path.slice(1), target, deadline: deadlineMs, key: affinity },
-    route: rules && traffic && routeCall(rules, traffic, Math.random),
-    fault: rules && traffic && injectFault(rules, traffic, faults),
-  };
+function callRequest(
+  { settings }: CallParts,
+  { path, deadlineMs, affinity }: MeshCallRequest,
+  { route, fault }: Steering,
+): CallRequest<never> {
+  return { method: path.slice(1), target: settings.target, deadline: deadlineMs, key: affinity, route, fault };
 }
 
 /** An endpoint that cannot be reached at the moment is as good as ejected. */

@@ -6,6 +6,7 @@ import { createEndpointChannels, type OpenEndpoint } from "./endpoint-channels.t
 import { createEndpointHealth } from "./endpoint-health.ts";
 import { type CallParts, type CallSettings, makeStreamCall, makeUnaryCall } from "./make-call.ts";
 import type { MeshCallListener, MeshCallRequest, MeshChannel, UnaryAnswer } from "./mesh-call.ts";
+import { createMirror } from "./mirror.ts";
 import { StreamCall } from "./stream-call.ts";
 import { UnaryCall } from "./unary-call.ts";
 import { untilKnown } from "./until-known.ts";
@@ -40,15 +41,21 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
   const health = createEndpointHealth(channels.of, balance);
   // A lone endpoint is called whatever it says of itself: asking it would be a stream for nothing.
   const balancers = createBalancers(options.place, (used) => health.watch(used.size > 1 ? used : new Set()));
+  const mirror = createMirror(options.place);
   const guards = createTargetGuards<UnaryAnswer>(options.policy);
   const known = Promise.withResolvers<void>();
   const addresses = new Map<string, string>();
-  const parts: CallParts = { settings: options, channels, balancers, guards, addresses, meters: new WeakMap() };
+  const parts: CallParts = {
+    ...{ settings: options, channels, balancers, guards, mirror, addresses },
+    meters: new WeakMap(),
+  };
   let isKnown = false;
   let instances: readonly Instance[] = [];
 
   function balance(): void {
-    balancers.update(instances.map((instance) => asItSays(instance, health.isUnhealthy(instance.address))));
+    const endpoints = instances.map((instance) => asItSays(instance, health.isUnhealthy(instance.address)));
+    balancers.update(endpoints);
+    mirror.update(endpoints);
   }
 
   const endWatch = options.watch((published) => {

@@ -4,6 +4,7 @@ import { Code, CodeSchema } from "#gen/google/rpc/code_pb.ts";
 import {
   type Fault,
   type Match,
+  type Mirror,
   type Route,
   Sticky,
   type TrafficRules,
@@ -46,13 +47,20 @@ function read(json: string): TrafficRules {
   }
 }
 
-function faultsOf({ routes, faults }: TrafficRules): string[] {
-  const all = routes.findIndex(({ match }) => matchesAll(match));
+function faultsOf({ routes, faults, mirrors }: TrafficRules): string[] {
   return [
-    ...routes.flatMap((route, index) => routeFaults(route).map((fault) => `route ${index + 1} ${fault}`)),
-    ...(all >= 0 && all < routes.length - 1 ? [`route ${all + 2} is never reached: route ${all + 1} is for all`] : []),
+    ...routes.flatMap((route, index) => routeFaults(route).map((text) => `route ${index + 1} ${text}`)),
+    ...unreached("route", routes),
     ...faults.flatMap((fault, index) => faultFaults(fault).map((text) => `fault ${index + 1} ${text}`)),
+    ...mirrors.flatMap((mirror, index) => mirrorFaults(mirror).map((text) => `mirror ${index + 1} ${text}`)),
+    ...unreached("mirror", mirrors),
   ];
+}
+
+function unreached(kind: string, rules: readonly (Route | Mirror)[]): string[] {
+  const all = rules.findIndex(({ match }) => matchesAll(match));
+  const [last, next] = [all + 1, all + 2];
+  return all >= 0 && last < rules.length ? [`${kind} ${next} is never reached: ${kind} ${last} is for all`] : [];
 }
 
 function routeFaults({ match, split, sticky }: Route): string[] {
@@ -67,15 +75,24 @@ function routeFaults({ match, split, sticky }: Route): string[] {
 }
 
 function faultFaults({ match, percentage, delay, abort }: Fault): string[] {
-  const faults = matchFaults(match);
-  // Not a number compares with nothing, so the range is asked for, not its outside.
-  if (!(percentage > 0 && percentage <= 100)) faults.push("has a percentage out of range: over 0 to 100");
+  const faults = [...matchFaults(match), ...percentageFaults(percentage)];
   if (!delay && abort === Code.OK) faults.push("does nothing: set delay or abort");
   if (delay && !(durationMs(delay) >= 1 && durationMs(delay) <= 300_000)) {
     faults.push("has a delay out of range: 1 ms to 5 minutes");
   }
   if (!CodeSchema.value[abort]) faults.push(`has an unknown code ${abort}`);
   return faults;
+}
+
+function mirrorFaults({ match, version, percentage }: Mirror): string[] {
+  const faults = [...matchFaults(match), ...percentageFaults(percentage)];
+  if (version === "") faults.push("has no version");
+  return faults;
+}
+
+function percentageFaults(percentage: number): string[] {
+  // Not a number compares with nothing, so the range is asked for, not its outside.
+  return percentage > 0 && percentage <= 100 ? [] : ["has a percentage out of range: over 0 to 100"];
 }
 
 function matchFaults(match: Match | undefined): string[] {

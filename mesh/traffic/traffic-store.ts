@@ -48,7 +48,8 @@ export function createTrafficStore(bucket: Bucket, log: Logger): TrafficStore {
       return json ? parseTrafficRules(Buffer.from(json).toString("utf8")) : create(TrafficRulesSchema);
     },
     async write(target, rules) {
-      if (rules.routes.length + rules.faults.length === 0) await bucket.remove(target);
+      const { routes, faults, mirrors } = rules;
+      if (routes.length + faults.length + mirrors.length === 0) await bucket.remove(target);
       else await bucket.put(target, Buffer.from(formatTrafficRules(rules)));
     },
     async start() {

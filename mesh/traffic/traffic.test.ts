@@ -6,11 +6,14 @@ import { TrafficRulesSchema } from "#gen/heddle/mesh/v1/traffic_pb.ts";
 import {
   formatTrafficRules,
   injectFault,
+  mirrorCall,
+  parseMirror,
   parseSplit,
   parseTrafficRules,
   routeCall,
   type TrafficCall,
   TrafficRulesError,
+  withMirror,
   withSplit,
 } from "./index.ts";
 
@@ -122,6 +125,34 @@ describe("a fault", () => {
   });
 });
 
+describe("a mirror", () => {
+  const rules = rulesOf({
+    mirrors: [
+      { match: { methods: ["other"] }, version: "v3", percentage: 100 },
+      { version: "v2", percentage: 2.5 },
+    ],
+  });
+
+  it("copies its part of the calls", () => {
+    expect(mirrorCall(rules, callOf(), () => 0.024)).toBe("v2");
+    expect(mirrorCall(rules, callOf(), () => 0.025)).toBeUndefined();
+    expect(mirrorCall(rules, callOf({ method: "other" }), () => 0.99)).toBe("v3");
+  });
+
+  it("is read from what people write, replaces the one before and leaves all else alone", () => {
+    const more = withMirror(withSplit(rules, parseSplit(["v1=1"])), parseMirror("v2=0.5"));
+    expect(more.mirrors.map(({ version, percentage }) => [version, percentage])).toEqual([
+      ["v3", 100],
+      ["v2", 0.5],
+    ]);
+    expect(parseTrafficRules(formatTrafficRules(more))).toEqual(more);
+    expect(withMirror(more, undefined).mirrors).toEqual(rules.mirrors.slice(0, 1));
+    for (const share of ["v2", "v2=", "=3", "v2=-1", "v2=1e1", "v2 = 3"]) {
+      expect(() => parseMirror(share)).toThrow(TrafficRulesError);
+    }
+  });
+});
+
 describe("rules that make no sense are refused", () => {
   it.each<[string, object, string]>([
     ["a misspelt name", { route: [] }, "route"],
@@ -156,6 +187,18 @@ describe("rules that make no sense are refused", () => {
     ["a fault that does nothing", { faults: [{ percentage: 1 }] }, "fault 1 does nothing"],
     ["a percentage of nothing", { faults: [{ abort: 14 }] }, "percentage out of range"],
     ["a percentage that is no number", { faults: [{ percentage: "NaN", abort: 14 }] }, "percentage out of range"],
+    ["a mirror without a version", { mirrors: [{ percentage: 1 }] }, "mirror 1 has no version"],
+    ["a mirror of more than all", { mirrors: [{ version: "v2", percentage: 101 }] }, "percentage out of range"],
+    [
+      "a mirror behind one for all",
+      {
+        mirrors: [
+          { version: "v2", percentage: 1 },
+          { version: "v3", percentage: 1 },
+        ],
+      },
+      "mirror 2 is never reached",
+    ],
     ["an endless delay", { faults: [{ percentage: 1, delay: "400s" }] }, "delay out of range"],
     ["an unknown code", { faults: [{ percentage: 1, abort: 77 }] }, "unknown code 77"],
   ])("for %s", (_title, rules, fault) => {

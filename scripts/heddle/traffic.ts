@@ -1,7 +1,7 @@
 import { create, fromJsonString, toJsonString } from "@bufbuild/protobuf";
 import { DataPlaneService } from "#gen/heddle/mesh/v1/data_plane_service_pb.ts";
 import { type TrafficRules, TrafficRulesSchema } from "#gen/heddle/mesh/v1/traffic_pb.ts";
-import { parseSplit, parseTrafficRules, withSplit } from "#mesh/traffic";
+import { parseMirror, parseSplit, parseTrafficRules, withMirror, withSplit } from "#mesh/traffic";
 import { CommandFault } from "./command-fault.ts";
 import type { Mesh } from "./mesh.ts";
 
@@ -14,6 +14,13 @@ export async function showTraffic(mesh: Mesh, target: string): Promise<void> {
 export async function splitTraffic(mesh: Mesh, target: string, shares: readonly string[]): Promise<void> {
   await write(mesh, target, withSplit(await readRules(mesh, target), parseSplit([...shares])));
   console.log(shares.length > 0 ? `${target}: ${shares.join(" ")}` : `${target}: any version`);
+}
+
+/** `traffic mirror <target> v2=10`: copies of a percentage of the calls; without one, there are none any more. */
+export async function mirrorTraffic(mesh: Mesh, target: string, share: string | undefined): Promise<void> {
+  const mirror = share === undefined ? undefined : parseMirror(share);
+  await write(mesh, target, withMirror(await readRules(mesh, target), mirror));
+  console.log(`${target}: ${share === undefined ? "not mirrored" : `mirrored to ${share} %`}`);
 }
 
 /** `traffic set <target> <json>`: replaces all rules. */

@@ -89,6 +89,14 @@ it("steers traffic while everything runs, and refuses rules that make no sense",
   });
 });
 
+it("mirrors traffic, shows that, and ends it", async () => {
+  const traffic = (verb: string, ...more: string[]) => heddle("traffic", verb, "shop.order", ...more);
+  expect((await traffic("mirror", "v2=2.5")).out).toBe("shop.order: mirrored to v2=2.5 %\n");
+  expect(JSON.parse((await traffic("show")).out)).toEqual({ mirrors: [{ version: "v2", percentage: 2.5 }] });
+  expect((await traffic("mirror")).out).toBe("shop.order: not mirrored\n");
+  expect((await traffic("show")).out).toBe("{}\n");
+});
+
 it("asks every replica that has registered", async () => {
   const replica = catalogService(
     readServiceConfig(CatalogService, {

@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import { Code } from "@connectrpc/connect";
 import type { Caller } from "#mesh/identity";
 import type { CallMeter, CallRecord } from "../call-record.ts";
+import { textOf } from "../metadata.ts";
 import type { CallEnd, ServerCall } from "../server-call.ts";
 import type { Interceptor } from "../step.ts";
 
@@ -46,6 +47,7 @@ function writeLine(call: ServerCall, end: CallEnd, durationMs: number): void {
     caller: nameOf(call.caller),
     requestId: call.requestId,
     traceId: call.trace.traceId,
+    mirrored: textOf(call.metadata, "heddle-mirrored") === undefined ? undefined : true,
   };
   if (end.code === 0) log[level](line, "call");
   else log[level]({ ...line, reason: end.message, errorId: end.fault?.id, err: end.fault?.cause }, "call");

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file heddle/mesh/v1/traffic.proto.
  */
 export const file_heddle_mesh_v1_traffic: GenFile = /*@__PURE__*/
-  fileDesc("ChxoZWRkbGUvbWVzaC92MS90cmFmZmljLnByb3RvEg5oZWRkbGUubWVzaC52MSJcCgxUcmFmZmljUnVsZXMSJQoGcm91dGVzGAEgAygLMhUuaGVkZGxlLm1lc2gudjEuUm91dGUSJQoGZmF1bHRzGAIgAygLMhUuaGVkZGxlLm1lc2gudjEuRmF1bHQiggEKBVJvdXRlEiQKBW1hdGNoGAEgASgLMhUuaGVkZGxlLm1lc2gudjEuTWF0Y2gSKwoFc3BsaXQYAiADKAsyHC5oZWRkbGUubWVzaC52MS5WZXJzaW9uU2hhcmUSJgoGc3RpY2t5GAMgASgOMhYuaGVkZGxlLm1lc2gudjEuU3RpY2t5Ii8KDFZlcnNpb25TaGFyZRIPCgd2ZXJzaW9uGAEgASgJEg4KBndlaWdodBgCIAEoBSJVCgVNYXRjaBIPCgdtZXRob2RzGAEgAygJEiwKB2hlYWRlcnMYAiADKAsyGy5oZWRkbGUubWVzaC52MS5IZWFkZXJNYXRjaBINCgV1c2VycxgDIAMoCSI5CgtIZWFkZXJNYXRjaBIMCgRuYW1lGAEgASgJEhIKBXZhbHVlGAIgASgJSACIAQFCCAoGX3ZhbHVlIowBCgVGYXVsdBIkCgVtYXRjaBgBIAEoCzIVLmhlZGRsZS5tZXNoLnYxLk1hdGNoEhIKCnBlcmNlbnRhZ2UYAiABKAESKAoFZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHwoFYWJvcnQYBCABKA4yEC5nb29nbGUucnBjLkNvZGUqMQoGU3RpY2t5EhYKElNUSUNLWV9VTlNQRUNJRklFRBAAEg8KC1NUSUNLWV9VU0VSEAFiBnByb3RvMw", [file_google_protobuf_duration, file_google_rpc_code]);
+  fileDesc("ChxoZWRkbGUvbWVzaC92MS90cmFmZmljLnByb3RvEg5oZWRkbGUubWVzaC52MSKFAQoMVHJhZmZpY1J1bGVzEiUKBnJvdXRlcxgBIAMoCzIVLmhlZGRsZS5tZXNoLnYxLlJvdXRlEiUKBmZhdWx0cxgCIAMoCzIVLmhlZGRsZS5tZXNoLnYxLkZhdWx0EicKB21pcnJvcnMYAyADKAsyFi5oZWRkbGUubWVzaC52MS5NaXJyb3IiggEKBVJvdXRlEiQKBW1hdGNoGAEgASgLMhUuaGVkZGxlLm1lc2gudjEuTWF0Y2gSKwoFc3BsaXQYAiADKAsyHC5oZWRkbGUubWVzaC52MS5WZXJzaW9uU2hhcmUSJgoGc3RpY2t5GAMgASgOMhYuaGVkZGxlLm1lc2gudjEuU3RpY2t5Ii8KDFZlcnNpb25TaGFyZRIPCgd2ZXJzaW9uGAEgASgJEg4KBndlaWdodBgCIAEoBSJVCgVNYXRjaBIPCgdtZXRob2RzGAEgAygJEiwKB2hlYWRlcnMYAiADKAsyGy5oZWRkbGUubWVzaC52MS5IZWFkZXJNYXRjaBINCgV1c2VycxgDIAMoCSI5CgtIZWFkZXJNYXRjaBIMCgRuYW1lGAEgASgJEhIKBXZhbHVlGAIgASgJSACIAQFCCAoGX3ZhbHVlIowBCgVGYXVsdBIkCgVtYXRjaBgBIAEoCzIVLmhlZGRsZS5tZXNoLnYxLk1hdGNoEhIKCnBlcmNlbnRhZ2UYAiABKAESKAoFZGVsYXkYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHwoFYWJvcnQYBCABKA4yEC5nb29nbGUucnBjLkNvZGUiUwoGTWlycm9yEiQKBW1hdGNoGAEgASgLMhUuaGVkZGxlLm1lc2gudjEuTWF0Y2gSDwoHdmVyc2lvbhgCIAEoCRISCgpwZXJjZW50YWdlGAMgASgBKjEKBlN0aWNreRIWChJTVElDS1lfVU5TUEVDSUZJRUQQABIPCgtTVElDS1lfVVNFUhABYgZwcm90bzM", [file_google_protobuf_duration, file_google_rpc_code]);
 
 /**
  * Where the calls of one target go, and what is done to them on the way.
@@ -37,6 +37,13 @@ export type TrafficRules = Message<"heddle.mesh.v1.TrafficRules"> & {
    * @generated from field: repeated heddle.mesh.v1.Fault faults = 2;
    */
   faults: Fault[];
+
+  /**
+   * The first mirror that matches a call sends a copy of it elsewhere, where the call is safe to repeat.
+   *
+   * @generated from field: repeated heddle.mesh.v1.Mirror mirrors = 3;
+   */
+  mirrors: Mirror[];
 };
 
 /**
@@ -213,6 +220,42 @@ export type Fault = Message<"heddle.mesh.v1.Fault"> & {
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
   messageDesc(file_heddle_mesh_v1_traffic, 5);
+
+/**
+ * A copy of a part of the calls for another version, to see how it bears them. Its answer goes to nobody. Only unary calls of
+ * methods with an idempotency_level are copied, and none that goes to that version itself.
+ *
+ * @generated from message heddle.mesh.v1.Mirror
+ */
+export type Mirror = Message<"heddle.mesh.v1.Mirror"> & {
+  /**
+   * Which calls. Left out: all.
+   *
+   * @generated from field: heddle.mesh.v1.Match match = 1;
+   */
+  match?: Match | undefined;
+
+  /**
+   * Version that the copies go to. As long as it has no instances, there are none.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * Percentage of the calls, over 0 to 100.
+   *
+   * @generated from field: double percentage = 3;
+   */
+  percentage: number;
+};
+
+/**
+ * Describes the message heddle.mesh.v1.Mirror.
+ * Use `create(MirrorSchema)` to create a new message.
+ */
+export const MirrorSchema: GenMessage<Mirror> = /*@__PURE__*/
+  messageDesc(file_heddle_mesh_v1_traffic, 6);
 
 /**
  * What keeps calls with one version.
