@@ -23,7 +23,7 @@ export function answerRequests(
   handle: (exchange: Exchange, upgrade?: Upgrade) => void,
   { clients, log, metrics }: Watching,
 ) {
-  const intake = { bodyTimeoutMs: clients.bodyTimeoutMs, count: createHeldBytes(clients.maxHeldBytes) };
+  const intake = { ...clients, count: createHeldBytes(clients.maxHeldBytes) };
   return (request: HttpRequest, response: HttpResponse, upgrade?: Upgrade): void => {
     const exchange = beginExchange(request, response, intake);
     logWhenOver(exchange, log);

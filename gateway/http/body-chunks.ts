@@ -3,16 +3,29 @@ import { ConnectError } from "@connectrpc/connect";
 import type { Encoding } from "./compression.ts";
 import { badField } from "./edge-error.ts";
 import type { Exchange } from "./exchange.ts";
-import { encodingOf, goneAway, sendContinue } from "./read-body.ts";
+import { encodingOf, goneAway, sendContinue, tooLarge } from "./read-body.ts";
 
 /**
  * The chunks of a body as they come, inflated where it is compressed; nothing is read before somebody asks. Whoever
  * stops reading leaves the connection alone: an answer may still go over it. Throws 415 for a coding that is not known,
- * 400 for a body that is not coded as it says, and Canceled when the client goes away: then it has not said all.
+ * 400 for a body that is not coded as it says, 413 for one that is larger than the exchange allows, which with a
+ * Content-Length is before the first byte, and Canceled when the client goes away: then it has not said all.
  */
 export function bodyChunks(exchange: Exchange): AsyncIterable<Buffer> {
-  const encoding = encodingOf(exchange.request);
-  return encoding ? inflated(received(exchange), encoding) : received(exchange);
+  const { request, maxUploadBytes } = exchange;
+  const encoding = encodingOf(request);
+  if (Number(request.headers["content-length"] ?? 0) > maxUploadBytes) throw tooLarge(maxUploadBytes);
+  const chunks = bounded(received(exchange), maxUploadBytes);
+  return encoding ? bounded(inflated(chunks, encoding), maxUploadBytes) : chunks;
+}
+
+async function* bounded(chunks: AsyncIterable<Buffer>, limitBytes: number): AsyncGenerator<Buffer> {
+  let left = limitBytes;
+  for await (const chunk of chunks) {
+    left -= chunk.length;
+    if (left < 0) throw tooLarge(limitBytes);
+    yield chunk;
+  }
 }
 
 async function* received({ request, response }: Exchange): AsyncGenerator<Buffer> {

@@ -10,6 +10,8 @@ export interface ClientLimits {
   readonly stallTimeoutMs: number;
   /** Bytes of requests that one process may hold in memory at one time. */
   readonly maxHeldBytes: number;
+  /** Largest body that is read as a stream, in bytes, also of what it inflates to. */
+  readonly maxUploadBytes: number;
 }
 
 /** What holds where nothing else is said. */
@@ -19,9 +21,10 @@ export const defaultClientLimits: ClientLimits = Object.freeze({
   // Load balancers keep connections for a minute, and must be the first to close them.
   stallTimeoutMs: 65_000,
   maxHeldBytes: 256 * 1024 * 1024,
+  maxUploadBytes: 1024 ** 3,
 });
 
-const { headTimeoutMs, bodyTimeoutMs, stallTimeoutMs, maxHeldBytes } = defaultClientLimits;
+const { headTimeoutMs, bodyTimeoutMs, stallTimeoutMs, maxHeldBytes, maxUploadBytes } = defaultClientLimits;
 
 const timeout = (ms: number) =>
   variable.durationMs(ms).refine((value) => value > 0 && value < 2 ** 31, "must be more than 0, and less than 24 days");
@@ -34,6 +37,9 @@ export const clientVariables = {
   GATEWAY_MAX_HELD_BYTES: variable
     .wholeNumber(maxHeldBytes, { min: 1024 * 1024, max: 64 * 1024 ** 3 })
     .describe("bytes of requests that one process may hold at one time"),
+  GATEWAY_MAX_UPLOAD_BYTES: variable
+    .wholeNumber(maxUploadBytes, { min: 1_024, max: 1024 ** 5 })
+    .describe("largest body in bytes that is read as a stream"),
 };
 
 /** Makes the limits from what was read. */
@@ -43,5 +49,6 @@ export function clientLimits(read: { readonly [Name in keyof typeof clientVariab
     bodyTimeoutMs: read.GATEWAY_BODY_TIMEOUT,
     stallTimeoutMs: read.GATEWAY_STALL_TIMEOUT,
     maxHeldBytes: read.GATEWAY_MAX_HELD_BYTES,
+    maxUploadBytes: read.GATEWAY_MAX_UPLOAD_BYTES,
   };
 }

@@ -23,6 +23,8 @@ export interface Exchange {
   readonly signal: AbortSignal;
   /** How long the body may take, in milliseconds, where it is read as a whole. */
   readonly bodyTimeoutMs: number;
+  /** Largest body, in bytes, where it is a stream. */
+  readonly maxUploadBytes: number;
   /** What of the request is in memory. */
   readonly held: HeldBytes;
   /** What the access log says besides. */
@@ -59,13 +61,18 @@ export interface Notes {
   fault?: unknown;
 }
 
+/** How much of a request is taken in. */
+export interface Intake extends Pick<Exchange, "bodyTimeoutMs" | "maxUploadBytes"> {
+  readonly count: CountHeld;
+}
+
 const requestIdPattern = /^[\w.:/+=-]{1,128}$/;
 
 /** Begins an exchange: names it, traces it and watches for the client to go away. */
 export function beginExchange(
   request: HttpRequest,
   response: HttpResponse,
-  { bodyTimeoutMs, count }: { readonly bodyTimeoutMs: number; readonly count: CountHeld },
+  { bodyTimeoutMs, maxUploadBytes, count }: Intake,
 ): Exchange {
   const startedMs = performance.now();
   const [path, query] = splitTarget(request.url ?? "/");
@@ -92,6 +99,7 @@ export function beginExchange(
     startedMs,
     signal: controller.signal,
     bodyTimeoutMs,
+    maxUploadBytes,
     held: count(response),
     notes: {},
     delivered: false,

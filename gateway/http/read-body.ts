@@ -202,6 +202,7 @@ function tooSlow(timeoutMs: number): EdgeError {
   return new EdgeError(message, Code.DeadlineExceeded, { status: 408 });
 }
 
-function tooLarge(limitBytes: number): EdgeError {
+/** Refuses a body. */
+export function tooLarge(limitBytes: number): EdgeError {
   return new EdgeError(`the body is larger than ${limitBytes} bytes`, Code.ResourceExhausted, { status: 413 });
 }

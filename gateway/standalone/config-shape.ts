@@ -112,6 +112,10 @@ export const configShape = z.strictObject({
         .int("must be a whole number")
         .min(2 ** 20, "must be 1048576 or more")
         .default(defaultClientLimits.maxHeldBytes),
+      max_upload_bytes: z
+        .int("must be a whole number")
+        .min(1_024, "must be 1024 or more")
+        .default(defaultClientLimits.maxUploadBytes),
       head_timeout: timeout.prefault("20s"),
       body_timeout: timeout.prefault("120s"),
       stall_timeout: timeout.prefault("65s"),
@@ -171,6 +175,7 @@ export const configNames: readonly string[] = [
     "limits",
     "max_body_bytes",
     "max_held_bytes",
+    "max_upload_bytes",
     "deadline",
     "stream_deadline",
     "reflection",

@@ -76,7 +76,7 @@ test("a long file says everything", () => {
           additional_bindings: [{get: "/v1/people/{id}"}]
     cors: {origins: ["https://a.example"]}
     auth: {issuer: "https://id.example", audience: [api, app], public: grpc.health.v1.*, roles_claim: realm.roles}
-    limits: {max_body_bytes: 2000, max_held_bytes: 2000000, head_timeout: 1s, body_timeout: 2s, stall_timeout: 3s, deadline: 5s, stream_deadline: 1h, reflection: 500ms}
+    limits: {max_body_bytes: 2000, max_held_bytes: 2000000, max_upload_bytes: 3000000, head_timeout: 1s, body_timeout: 2s, stall_timeout: 3s, deadline: 5s, stream_deadline: 1h, reflection: 500ms}
     streams: {open_after: 2s, heartbeat: 0s, idle_timeout: 1h}
     docs: {title: Acme}
     stop: {delay: 1s, timeout: 2m}
@@ -127,6 +127,7 @@ test("a long file says everything", () => {
     bodyTimeoutMs: 2_000,
     stallTimeoutMs: 3_000,
     maxHeldBytes: 2_000_000,
+    maxUploadBytes: 3_000_000,
   });
   const certificate = { certificate: join(folder, "own.pem"), key: "/own.key" };
   expect(config.listen).toEqual({ host: "0.0.0.0", port: 80, tls: certificate });

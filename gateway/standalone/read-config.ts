@@ -79,6 +79,7 @@ function configOf(values: ConfigValues, { folder, files = [] }: ConfigSource): S
     clients: {
       ...{ headTimeoutMs: limits.head_timeout, bodyTimeoutMs: limits.body_timeout },
       ...{ stallTimeoutMs: limits.stall_timeout, maxHeldBytes: limits.max_held_bytes },
+      maxUploadBytes: limits.max_upload_bytes,
     },
     guard: {
       ...defaultGuard,
