@@ -152,7 +152,10 @@ async function dispatch(exchange: Exchange, parts: EdgeParts, upgrade: Upgrade |
   const { cors, rpc, rest, upstreams, pages } = parts;
   parts.secure(exchange);
   cors.allow(exchange);
-  if (upgrade) return parts.sockets(exchange, upgrade);
+  if (upgrade) {
+    parts.concurrency.enter(exchange);
+    return parts.sockets(exchange, upgrade);
+  }
   if (exchange.method === "OPTIONS" && answerOptions(exchange, parts)) return;
   const byRpc = rpc.serves(exchange);
   try {

@@ -1,24 +1,55 @@
-import { Code } from "@connectrpc/connect";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Exchange } from "../http/exchange.ts";
+import { addressPrefix, type ClientAddress } from "./client-address.ts";
 import { tryLater } from "./try-later.ts";
+
+/** How many requests this process takes at one time. */
+export interface ConcurrencyOptions {
+  readonly limit: number;
+  /** Of them, from one client address, in percent; at least one request. */
+  readonly clientShare: number;
+  readonly clientAddress: ClientAddress;
+}
 
 /** Counts what this process has under way, and refuses more than it can hold. */
 export interface Concurrency {
-  /** Counts a request until it is over. Throws Unavailable with RetryInfo when there are as many as there may be. */
+  /**
+   * Counts a request until it is over. Throws Unavailable with RetryInfo when there are as many as there may be, and
+   * ResourceExhausted when its client alone has as many as one may have.
+   */
   enter(exchange: Exchange): void;
 }
 
-/** Creates it for at most `limit` requests at one time. */
-export function createConcurrency(limit: number): Concurrency {
-  let running = 0;
+/** Creates it with nothing under way. */
+export function createConcurrency({ limit, clientShare, clientAddress }: ConcurrencyOptions): Concurrency {
+  const perClient = Math.max(1, Math.floor((limit * clientShare) / 100));
+  const running = new Map<string, number>();
+  let all = 0;
   return {
-    enter({ response, notes }) {
-      if (running >= limit) {
+    enter({ request, response, notes }) {
+      const client = addressPrefix(clientAddress(request));
+      const own = running.get(client) ?? 0;
+      const refusal = all >= limit ? full() : own >= perClient ? greedy() : undefined;
+      if (refusal) {
         notes.shed = true;
-        throw tryLater("the gateway has as many requests under way as it may have", Code.Unavailable);
+        throw refusal;
       }
-      running++;
-      response.on("close", () => running--);
+      all++;
+      running.set(client, own + 1);
+      response.once("close", () => {
+        all--;
+        const left = (running.get(client) ?? 0) - 1;
+        if (left > 0) running.set(client, left);
+        else running.delete(client);
+      });
     },
   };
+}
+
+function full(): ConnectError {
+  return tryLater("the gateway has as many requests under way as it may have", Code.Unavailable);
+}
+
+function greedy(): ConnectError {
+  return tryLater("this client has as many requests under way as one may have", Code.ResourceExhausted);
 }

@@ -9,6 +9,8 @@ export interface GuardConfig {
   readonly rateLimitFactor: number;
   /** Requests under way at one time in this process. */
   readonly maxConcurrent: number;
+  /** Of them, from one client address, in percent. */
+  readonly clientShare: number;
   /** How long the answer to a request with an Idempotency-Key is kept, in milliseconds. */
   readonly keptAnswersMs: number;
   /** What pages of allowed origins may do. */
@@ -22,6 +24,7 @@ export const defaultGuard: GuardConfig = {
   proxies: { count: 0, header: "x-forwarded-for" },
   rateLimitFactor: 1,
   maxConcurrent: 10_000,
+  clientShare: 50,
   keptAnswersMs: 86_400_000,
   cors: { headers: [], privateNetwork: false },
   database: undefined,
@@ -44,6 +47,9 @@ const shape = {
   GATEWAY_MAX_CONCURRENT: variable
     .wholeNumber(10_000, { min: 1, max: 1_000_000 })
     .describe("requests under way at one time in one process"),
+  GATEWAY_CLIENT_SHARE: variable
+    .wholeNumber(50, { min: 1, max: 100 })
+    .describe("percent of those that one client address may have"),
   GATEWAY_IDEMPOTENCY_LIFETIME: variable
     .durationMs(86_400_000)
     .describe("how long the answer to a request with an Idempotency-Key is kept"),
@@ -71,6 +77,7 @@ export function readGuardConfig(
   return Object.freeze({
     proxies: { count: read.GATEWAY_TRUSTED_PROXIES, header: read.GATEWAY_FORWARDED_HEADER },
     maxConcurrent: read.GATEWAY_MAX_CONCURRENT,
+    clientShare: read.GATEWAY_CLIENT_SHARE,
     keptAnswersMs: read.GATEWAY_IDEMPOTENCY_LIFETIME,
     cors: { headers: namesOf(read.GATEWAY_CORS_HEADERS), privateNetwork: read.GATEWAY_CORS_PRIVATE_NETWORK },
     rateLimitFactor: read.GATEWAY_RATE_LIMIT_FACTOR,

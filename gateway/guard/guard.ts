@@ -45,7 +45,11 @@ export function createGuard(config: GuardConfig, log: Logger, memory: GuardMemor
     name: "guard",
     limiter,
     idempotency,
-    concurrency: createConcurrency(config.maxConcurrent),
+    concurrency: createConcurrency({
+      limit: config.maxConcurrent,
+      clientShare: config.clientShare,
+      clientAddress: address,
+    }),
     cors: config.cors,
     start: async () => memory.part?.start(),
     async stop() {

@@ -31,9 +31,14 @@ export function beginUpgrade(
   connection.on("error", () => connection.destroy());
   const upgrade: Upgrade = {
     async accept(takeOver) {
+      // Of a connection that is gone the response hears by itself.
+      if (connection.destroyed) return;
       response.detachSocket(socket);
-      if (!connection.destroyed) await takeOver(request, connection, head);
-      response.emit("close");
+      try {
+        await takeOver(request, connection, head);
+      } finally {
+        response.emit("close");
+      }
     },
   };
   return { response, upgrade };

@@ -2,6 +2,7 @@ import { fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { z } from "zod";
 import { HttpRuleSchema } from "#gen/google/api/http_pb.ts";
 import { readTarget, targetForms } from "#mesh/discovery";
+import { defaultGuard } from "../guard/guard-config.ts";
 import { defaultClientLimits } from "../http/client-limits.ts";
 
 const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
@@ -124,6 +125,12 @@ export const configShape = z.strictObject({
         .union([z.literal("none").transform(() => Number.POSITIVE_INFINITY), duration])
         .prefault("none"),
       reflection: duration.prefault("60s"),
+      max_concurrent: z.int("must be a whole number").min(1, "must be 1 or more").default(defaultGuard.maxConcurrent),
+      client_share: z
+        .int("must be a whole number")
+        .min(1, "must be 1 or more")
+        .max(100, "must be 100 or less")
+        .default(defaultGuard.clientShare),
       trusted_proxies: z
         .int("must be a whole number")
         .min(0, "must be 0 or more")
@@ -186,5 +193,5 @@ export const configNames: readonly string[] = [
   ],
   ...["registry", "nats", "streams", "open_after", "heartbeat", "idle_timeout", "docs", "title"],
   ...["head_timeout", "body_timeout", "stall_timeout"],
-  ...["trusted_proxies", "forwarded_header", "headers", "private_network"],
+  ...["max_concurrent", "client_share", "trusted_proxies", "forwarded_header", "headers", "private_network"],
 ];

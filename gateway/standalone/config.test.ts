@@ -76,7 +76,7 @@ test("a long file says everything", () => {
           additional_bindings: [{get: "/v1/people/{id}"}]
     cors: {origins: ["https://a.example"]}
     auth: {issuer: "https://id.example", audience: [api, app], public: grpc.health.v1.*, roles_claim: realm.roles}
-    limits: {max_body_bytes: 2000, max_held_bytes: 2000000, max_upload_bytes: 3000000, head_timeout: 1s, body_timeout: 2s, stall_timeout: 3s, deadline: 5s, stream_deadline: 1h, reflection: 500ms}
+    limits: {max_body_bytes: 2000, max_held_bytes: 2000000, max_upload_bytes: 3000000, max_concurrent: 100, client_share: 20, head_timeout: 1s, body_timeout: 2s, stall_timeout: 3s, deadline: 5s, stream_deadline: 1h, reflection: 500ms}
     streams: {open_after: 2s, heartbeat: 0s, idle_timeout: 1h}
     docs: {title: Acme}
     stop: {delay: 1s, timeout: 2m}
@@ -129,6 +129,7 @@ test("a long file says everything", () => {
     maxHeldBytes: 2_000_000,
     maxUploadBytes: 3_000_000,
   });
+  expect(config.guard).toEqual({ ...defaultGuard, maxConcurrent: 100, clientShare: 20 });
   const certificate = { certificate: join(folder, "own.pem"), key: "/own.key" };
   expect(config.listen).toEqual({ host: "0.0.0.0", port: 80, tls: certificate });
   expect(config.streams).toEqual({ openAfterMs: 2_000, heartbeatMs: 0, idleTimeoutMs: 3_600_000 });

@@ -83,6 +83,7 @@ function configOf(values: ConfigValues, { folder, files = [] }: ConfigSource): S
     },
     guard: {
       ...defaultGuard,
+      ...{ maxConcurrent: limits.max_concurrent, clientShare: limits.client_share },
       proxies: { count: limits.trusted_proxies, header: limits.forwarded_header },
       cors: { headers: cors.headers, privateNetwork: cors.private_network },
     },
