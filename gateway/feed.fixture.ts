@@ -29,7 +29,13 @@ const contract = compileContract(
   message AppendResponse { int32 count = 1; repeated string texts = 2; }
   message Part { google.api.HttpBody file = 1; int32 number = 2; }
   message ImportRequest { string id = 1; string name = 2; google.api.HttpBody file = 3; }
-  message ChunkRequest { string id = 1; bytes checksum = 2; bytes data = 3; }
+  message ChunkRequest {
+    string id = 1;
+    bytes checksum = 2;
+    bytes data = 3;
+    google.api.HttpBody preview = 4;
+    Cover cover = 5;
+  }
   message Cover { string colour = 1; bytes picture = 2; }
   message PostRequest {
     string id = 1;

@@ -55,7 +55,7 @@ test("a stream of requests is described as lines and as an array, bytes as bytes
   ]);
   const forms = document.paths["/v1/feeds/{id}/forms"].post.requestBody;
   expect(Object.keys(forms.content)).toEqual(["application/x-ndjson", "application/json", "multipart/form-data"]);
-  expect(forms.description).toContain("A file comes last");
+  expect(forms.description).toContain("Files come last");
   expect(Object.keys(document.paths["/v1/files"].post.requestBody.content)).toEqual(["*/*"]);
 });
 

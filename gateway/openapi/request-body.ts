@@ -76,5 +76,5 @@ function taken({ policy }: Route, { schema, needed, form, description }: Taken):
 
 function formText(stream: boolean): string {
   const parts = "A form has a part for each field; a message is JSON, or a part for each field of it (`outer.inner`).";
-  return stream ? `${parts} A file comes last, and is taken in messages of a chunk each.` : parts;
+  return stream ? `${parts} Files come last, and are taken in messages of a chunk each.` : parts;
 }

@@ -80,7 +80,7 @@ test("a file for a field of bytes is a stream too; bytes without a file name are
   expect(data).toBe("x".repeat(200_000));
 });
 
-test("a form without a file is one request, an empty file too, and nothing may come after a file", async () => {
+test("a form without a file is one request, an empty file too", async () => {
   const seen: JsonObject[] = [];
   await using feed = await startFeed({
     async importForm(requests) {
@@ -92,9 +92,50 @@ test("a form without a file is one request, an empty file too, and nothing may c
   await call(feed.url, forms, { headers: formType, body: formBody([file, ""]) });
   await call(feed.url, forms, { headers: formType, body: formBody() });
   expect(seen).toEqual([{ id: "7", name: "a" }, { id: "7", file: { contentType: "text/csv" } }, { id: "7" }]);
-  const late = formBody([file, "a,b"], [named("name"), "a"]);
-  const answer = await call(feed.url, forms, { headers: formType, body: late });
-  expect([answer.status, answer.text]).toEqual([400, expect.stringContaining("the file must be the last part")]);
+});
+
+test("several files come one after the other, each for its own field", async () => {
+  const seen: JsonObject[] = [];
+  await using feed = await startFeed({
+    async importBytes(requests) {
+      for await (const request of requests) seen.push(request);
+      return {};
+    },
+  });
+  const [data, picture] = [randomBytes(300_000), randomBytes(200_000)];
+  const body = new FormData();
+  body.set("cover.colour", "red");
+  body.set("data", new Blob([data]), "a");
+  body.set("preview", new Blob(["x"], { type: "image/png" }), "b.png");
+  body.set("cover.picture", new Blob([picture]), "c");
+  expect((await fetch(`${feed.url}/v1/feeds/7/bytes`, { method: "POST", body })).status).toBe(200);
+  const [first, ...more] = seen;
+  expect(first).toMatchObject({ id: "7", cover: { colour: "red" } });
+  const names = more.map((request) => Object.keys(request).join());
+  expect(names.filter((name, index) => name !== names[index - 1])).toEqual(["data", "preview", "cover"]);
+  expect(seen.flatMap(({ preview }) => preview ?? [])).toEqual([{ contentType: "image/png", data: base64("x") }]);
+  const bytesOf = (read: (request: JsonObject) => unknown) =>
+    Buffer.concat(seen.map((request) => Buffer.from(String(read(request) ?? ""), "base64")));
+  expect(bytesOf(({ data }) => data).equals(data)).toBe(true);
+  expect(bytesOf(({ cover }) => (cover as JsonObject | undefined)?.picture).equals(picture)).toBe(true);
+  seen.length = 0;
+  // As browsers send an input in which nobody has chosen a file.
+  const unchosen = formBody([named("data", "; filename=a"), "x"], [named("checksum", '; filename=""'), ""]);
+  await call(feed.url, "POST /v1/feeds/7/bytes", { headers: formType, body: unchosen });
+  expect(seen).toEqual([{ id: "7", data: base64("x") }]);
+});
+
+test("nothing else may come after a file, and no second file of its field", async () => {
+  const taken = takingFiles();
+  await using feed = await startFeed(taken);
+  for (const [part, why] of [
+    [named("name"), "name: comes after a file, which the service reads already: put it before"],
+    [file, "file: is given more than once: in a stream each field has one file"],
+  ] as const) {
+    const answer = await call(feed.url, forms, { headers: formType, body: formBody([file, "a,b"], [part, "a"]) });
+    expect([answer.status, answer.json()]).toMatchObject([400, { message: why }]);
+  }
+  expect(taken.outcomes).not.toContain("whole");
 });
 
 test("parts beside the file are bounded, and a file that has no room beside them comes after them", async () => {

@@ -1,9 +1,10 @@
 import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
-import { badField } from "../http/edge-error.ts";
+import { badField, type EdgeError } from "../http/edge-error.ts";
 import { Gathered } from "../http/gathered.ts";
 import type { HeldBytes } from "../http/held-bytes.ts";
-import { type FormPart, readParts } from "../http/multipart.ts";
+import { readParts } from "../http/multipart.ts";
+import type { PartHead } from "../http/part-head.ts";
 import { type FormBinder, takesBytes, type WholePart } from "./bind-form.ts";
 import type { Route } from "./route-table.ts";
 import { messageTooLarge } from "./split-json.ts";
@@ -36,9 +37,9 @@ export interface FormStreamOptions {
 }
 
 /**
- * Reads a form as a stream of requests: a file comes in messages of a chunk each; what path, query and the parts before
- * it say is in the first, with its content type. A form without a file is one message. Throws 400 for a part after the
- * file: it would come too late.
+ * Reads a form as a stream of requests: a file comes in messages of a chunk each, the first of which has its content
+ * type; what path, query and the parts before the first file say is in the first of all. A form without a file is one
+ * message. Throws 400 for any other part after a file, and for a second file of a field.
  */
 export async function* readFormStream(
   chunks: AsyncIterable<Buffer>,
@@ -46,33 +47,65 @@ export async function* readFormStream(
 ): AsyncIterable<Message> {
   const { input } = route.policy.method;
   const fields: WholePart[] = [];
-  const first = () => route.bind({ values, query, body: undefined, form: fields });
+  const given = new Set<string>();
   let left = limitBytes;
   let begun = false;
   for await (const { chunks: data, ...part } of readParts({ contentType, maxParts: form.maxParts }, chunks)) {
-    if (begun) throw badField("form", "", "the file must be the last part of the form", part.name);
+    const { path } = form.fieldOf(part.name);
+    const again = given.has(path);
+    given.add(path);
     if (!isStreamed(form, part)) {
+      if (begun) throw tooLate(path, part);
       const whole = await collect(data, { left, limitBytes, held });
       left -= whole.length;
       fields.push({ ...part, data: whole });
       continue;
     }
-    for await (const chunk of data) {
-      const fits = chunk.length <= left;
-      if (!begun) {
-        fields.push({ ...part, data: fits ? chunk : noBytes });
-        yield first();
-      }
-      if (begun || !fits) yield nextMessage(input, form, { ...part, contentType: undefined, data: chunk });
-      begun = true;
+    for await (const piece of piecesOf(part, data)) {
+      if (again) throw givenTwice(path, part);
+      // A file without bytes is a field like any other.
+      if (!begun && piece.data.length === 0) fields.push(piece);
+      else yield* begun ? [nextMessage(input, form, piece)] : begin(piece);
+      begun ||= piece.data.length > 0;
     }
-    if (!begun) fields.push({ ...part, data: noBytes });
   }
   if (!begun) yield first();
+
+  function first(): Message {
+    return route.bind({ values, query, body: undefined, form: fields });
+  }
+
+  /** A piece that has no room beside the fields comes after them. */
+  function* begin(piece: WholePart): Iterable<Message> {
+    const fits = piece.data.length <= left;
+    fields.push(fits ? piece : { ...piece, data: noBytes });
+    yield first();
+    if (!fits) yield nextMessage(input, form, { ...piece, contentType: undefined });
+  }
+}
+
+/** A file in pieces, one at least, of which the first has its content type. None for an input without a chosen file. */
+async function* piecesOf(part: PartHead, chunks: AsyncIterable<Buffer>): AsyncIterable<WholePart> {
+  let head = part;
+  for await (const data of chunks) {
+    yield { ...head, data };
+    head = { ...part, contentType: undefined };
+  }
+  if (head === part && part.fileName !== "") yield { ...part, data: noBytes };
+}
+
+/** Services read the fields first, and the gateway cannot hold a file back until it has them. */
+function tooLate(path: string, { name }: PartHead): EdgeError {
+  return badField("form", path, "comes after a file, which the service reads already: put it before", name);
+}
+
+/** In messages that follow each other, two files of one field would be one. */
+function givenTwice(path: string, { name }: PartHead): EdgeError {
+  return badField("form", path, "is given more than once: in a stream each field has one file", name);
 }
 
 /** A file for a field that takes bytes, and takes them once. */
-function isStreamed(form: FormBinder, { name, fileName }: Omit<FormPart, "chunks">): boolean {
+function isStreamed(form: FormBinder, { name, fileName }: PartHead): boolean {
   const { field } = form.fieldOf(name);
   return fileName !== undefined && takesBytes(field) && field.fieldKind !== "list";
 }
