@@ -1,5 +1,5 @@
 import { Code } from "@connectrpc/connect";
-import type { HttpRequest, HttpResponse } from "./message.ts";
+import { type HttpRequest, type HttpResponse, whenSent } from "./message.ts";
 import { discardRest } from "./read-body.ts";
 
 /** Largest head of a request, in bytes, and longest request target within it. */
@@ -31,7 +31,7 @@ export function refuseHead(request: HttpRequest, response: HttpResponse): boolea
   const status = statusOf(request);
   if (status === undefined) return false;
   const { code, message, ambiguous }: Refusal = refusals[status];
-  if (!("stream" in request)) response.on("finish", () => discardRest(request));
+  whenSent(request, response, () => discardRest(request));
   const body = JSON.stringify({ code, message, details: [] });
   const headers = { "Content-Type": "application/json", "Content-Length": body.length };
   response.writeHead(status, ambiguous ? { ...headers, Connection: "close" } : headers).end(body);

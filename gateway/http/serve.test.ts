@@ -102,6 +102,16 @@ test.each([
   expect(stream.rstCode).toBe(0);
 });
 
+test("the body of a refused head by HTTP/2 is read on, too", async () => {
+  await using library = await startLibrary();
+  using client = openHttp2(library.url);
+  const stream = client.session.request({ ...large, ":path": `/${"x".repeat(9 * 1024)}` });
+  const [answer] = await Promise.all([once(stream, "response"), once(stream, "finish"), stream.end(sixMegabytes)]);
+  expect(answer[0][":status"]).toBe(414);
+  await once(stream.resume(), "close");
+  expect(stream.rstCode).toBe(0);
+});
+
 test("a refused body by HTTP/2 that does not end is cut off, without its connection", async () => {
   await using library = await startLibrary();
   using client = openHttp2(library.url);
