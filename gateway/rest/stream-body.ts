@@ -91,11 +91,16 @@ export class StreamBody {
     const { writer, registry } = this.#options;
     const error = toConnectError(thrown, this.#exchange);
     const last = writer.error(JSON.stringify(statusJson(error, registry)), this.#first, retryMsOf(error));
+    let timer: NodeJS.Timeout | undefined;
+    const breakOffIn = (ms: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => breakOff(response), ms);
+    };
+    response.once("close", () => clearTimeout(timer));
     // Never ended: the missing end shows the abort. It waits a little once all is out, since a browser that sees it throws
     // away what its page has not read yet.
-    if (last !== "") response.write(last, () => setTimeout(() => breakOff(response), readingMs).unref());
-    const farewell = setTimeout(() => breakOff(response), last === "" ? 0 : farewellMs);
-    response.once("close", () => clearTimeout(farewell));
+    breakOffIn(last === "" ? 0 : farewellMs);
+    if (last !== "") response.write(last, (lost) => !lost && breakOffIn(readingMs));
   }
 
   #beat(): void {
