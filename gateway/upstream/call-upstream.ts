@@ -104,29 +104,21 @@ export interface ByteCall {
 /** Makes a unary call with an encoded message within the request's scope, and notes how long it took. */
 export async function callBytes(exchange: Exchange, channel: UpstreamChannel, call: ByteCall): Promise<UnaryAnswer> {
   const { signal } = exchange;
-  const { timeoutMs, caching } = call;
+  const { method, message, timeoutMs, caching } = call;
   const startedMs = performance.now();
-  const make = (wait: Wait) => makeCall(exchange, channel, call, wait);
+  const metadata = channel.metadata.forwarded(exchange);
+  const make = (wait: Wait) =>
+    runInScope({ ...scopeOf(exchange, wait.timeoutMs), signal: wait.signal }, () =>
+      channel.unaryBytes(method, { ...wait, metadata }, message),
+    );
   try {
-    const alone = caching === undefined || !isRead(exchange, call.method) || wantsFresh(exchange);
+    const alone = caching === undefined || !isRead(exchange, method) || wantsFresh(exchange);
     if (alone) return await make({ signal, timeoutMs });
-    const forwarded = channel.metadata.forwarded(exchange);
-    const key = sharingKey(exchange, { ...call, caching, forwarded });
+    const key = sharingKey(exchange, { ...call, caching, forwarded: metadata });
     return await channel.shared.join(key, { signal, timeoutMs }, make);
   } finally {
     exchange.notes.upstreamMs = performance.now() - startedMs;
   }
-}
-
-function makeCall(
-  exchange: Exchange,
-  channel: UpstreamChannel,
-  { method, message }: ByteCall,
-  { signal, timeoutMs }: Wait,
-): Promise<UnaryAnswer> {
-  return runInScope({ ...scopeOf(exchange, timeoutMs), signal }, () =>
-    channel.unaryBytes(method, { ...wishOf(exchange, channel, timeoutMs), signal }, message),
-  );
 }
 
 /** Starts a call with streams of encoded messages within the request's scope. */
@@ -136,13 +128,10 @@ export function streamBytes(
   call: { readonly method: DescMethod; readonly timeoutMs: number; readonly listener: ByteListener },
 ): Promise<Call> {
   const { method, timeoutMs, listener } = call;
+  const metadata = channel.metadata.forwarded(exchange);
   return runInScope(scopeOf(exchange, timeoutMs), () =>
-    channel.streamBytes(method, wishOf(exchange, channel, timeoutMs), listener),
+    channel.streamBytes(method, { signal: exchange.signal, timeoutMs, metadata }, listener),
   );
-}
-
-function wishOf(exchange: Exchange, { metadata }: UpstreamChannel, timeoutMs: number) {
-  return { signal: exchange.signal, timeoutMs, metadata: metadata.forwarded(exchange) };
 }
 
 /**
