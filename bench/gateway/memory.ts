@@ -6,7 +6,7 @@ import { generateLoad } from "./load.ts";
 import type { Processes } from "./processes.ts";
 
 const wantedRequests = 1_000_000;
-const slowClients = 9_000;
+const slowClients = 10_000;
 const slowForMs = 20_000;
 /** An upper bound of the whole, in milliseconds. */
 const longestMs = 400_000;
@@ -54,6 +54,8 @@ async function withSlowClients(port: number, child: ChildProcess): Promise<Recor
   });
   const during = await memoryOf(child);
   clearInterval(timer);
+  const lost = sockets.filter(({ destroyed, bytesRead }) => destroyed || bytesRead > 0).length;
+  if (lost > 0) throw new Error(`${lost} slow clients were answered or cut off`);
   for (const socket of sockets) socket.destroy();
   const others = { othersP50Ms: p50Ms, othersP99Ms: p99Ms };
   return { "before slow clients": before, [`with ${slowClients} slow clients`]: { ...during, ...others } };
