@@ -37,7 +37,8 @@ async function trickle(socket: Socket): Promise<void> {
 async function textOf(socket: Socket): Promise<string> {
   const chunks: Buffer[] = [];
   socket.on("data", (chunk: Buffer) => chunks.push(chunk));
-  await once(socket, "close");
+  // Who goes on writing is reset first.
+  await new Promise((resolve) => socket.on("close", resolve));
   return Buffer.concat(chunks).toString();
 }
 
