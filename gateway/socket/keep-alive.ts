@@ -4,9 +4,11 @@ import type { WebSocket } from "ws";
 export function keepAlive(socket: WebSocket, intervalMs: number): void {
   if (intervalMs === 0) return;
   let alive = true;
+  // While its messages are held back, so is its answer.
+  const isLost = () => !alive && !socket.isPaused;
   const timer = setInterval(() => {
-    // While its messages are held back, so is its answer.
-    if (!alive && !socket.isPaused) return socket.terminate();
+    // Where the event loop is late, the answer has come and is read before the next turn.
+    if (isLost()) return void setImmediate(() => isLost() && socket.terminate());
     alive = false;
     socket.ping();
   }, intervalMs);

@@ -306,9 +306,30 @@ test("pings keep a silent conversation alive", async () => {
   expect(json(frames)).toEqual([expect.objectContaining({ text: "at last" })]);
 });
 
+test("a gateway whose event loop is late cuts off nobody whose pong lies there unread", async () => {
+  await using feed = await startFeed({
+    config: { streams: { openAfterMs: 1, heartbeatMs: 20, idleTimeoutMs: 0 } },
+    talk: echo,
+  });
+  const { socket, until, closed } = await dial(feed.url, talk);
+  let pings = 0;
+  socket.on("ping", () => pings++);
+  const nothing = new Int32Array(new SharedArrayBuffer(4));
+  // Each turn of the event loop takes longer than the time between two pings.
+  let late = setImmediate(function turn() {
+    Atomics.wait(nothing, 0, 0, 50);
+    late = setImmediate(turn);
+  });
+  await Promise.race([closed, expect.poll(() => pings).toBeGreaterThan(5)]);
+  clearImmediate(late);
+  socket.send("{}");
+  expect(await until(1)).toHaveLength(1);
+  socket.close();
+});
+
 test("a conversation in which nothing moves is ended, visibly", async () => {
   await using feed = await startFeed({
-    config: { streams: { openAfterMs: 1, heartbeatMs: 5, idleTimeoutMs: 50 } },
+    config: { streams: { openAfterMs: 1, heartbeatMs: 5, idleTimeoutMs: 500 } },
     talk: echo,
   });
   const { frames, closed } = await dial(feed.url, talk);
