@@ -19,7 +19,7 @@ export interface StreamBodyOptions {
 /** How long a client has to take in why its stream broke, in milliseconds. */
 const farewellMs = 10_000;
 /** And how long to read it, once it is sent. */
-const readingMs = 300;
+const readingMs = 1_000;
 
 /** The body of an answer that grows by a message at a time. */
 export class StreamBody {
