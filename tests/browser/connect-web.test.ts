@@ -29,7 +29,7 @@ beforeAll(async () => {
   shop = await startShop({ GATEWAY_CORS_ORIGINS: site.url });
   browser = await openPage();
   await browser.page.goto(site.url);
-}, 120_000);
+});
 
 afterAll(async () => {
   for (const each of [browser, shop, stranger, site]) await each?.[Symbol.asyncDispose]();

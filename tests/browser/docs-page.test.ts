@@ -13,7 +13,7 @@ let shop: TestShop;
 
 beforeAll(async () => {
   shop = await startShop();
-}, 120_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 
@@ -25,7 +25,7 @@ it("signs in and places an order, and asks nobody but its own server", async () 
   const { page, faults, requested } = browser;
   await page.goto(`${shop.url}/docs`);
   await page.getByRole("link", { name: "POST /v1/sessions", exact: true }).click();
-  await expect.poll(() => page.getByRole("heading", { level: 2, name: "Signs a user in" }).isVisible()).toBe(true);
+  await page.getByRole("heading", { level: 2, name: "Signs a user in" }).waitFor();
   await page.getByLabel("Body").fill('{"email": "ada@heddle.local", "password": "heddle-demo"}');
   await page.getByRole("button", { name: "Send" }).click();
   await page.getByRole("button", { name: "Use this access token" }).click();
@@ -33,6 +33,7 @@ it("signs in and places an order, and asks nobody but its own server", async () 
   if (folder) await page.screenshot({ path: `${folder}/session.png` });
 
   await page.getByRole("link", { name: "POST /v1/orders", exact: true }).click();
+  await shows(page, "shop.order.v1.OrderService/PlaceOrder");
   // The body that the page proposes is an order that can be placed.
   expect(JSON.parse(await page.getByLabel("Body").inputValue())).toMatchObject({ paymentMethod: "pm_card_visa" });
   await page.getByRole("button", { name: "Send" }).click();
@@ -55,6 +56,7 @@ it("writes the same call for curl and for buf curl", async () => {
   expect(await run(await copied(page, "buf curl"), token)).toMatchObject({});
   expect(await copied(page, "grpcurl")).toContain(`-d '{"pageSize":7}'`);
   await page.goto(`${shop.url}/docs#shop.catalog.v1.CatalogService.GetProduct`);
+  await shows(page, "shop.catalog.v1.CatalogService/GetProduct");
   await page.getByLabel("id").fill("01980000-0000-7000-8000-000000000002");
   const product = await run(await copied(page, "curl"), token);
   expect(product).toMatchObject({ id: "01980000-0000-7000-8000-000000000002" });
@@ -150,7 +152,8 @@ it("sends a stream of requests as an array, and writes it for buf curl", async (
   expect(await run(await copied(page, "buf curl"), "")).toMatchObject(expected);
   // A form may be sent there, too.
   await page.goto(`${feed.url}/docs#test.feed.v1.Feed.Post`);
-  await expect.poll(() => page.getByText("application/json, multipart/form-data").isVisible()).toBe(true);
+  await shows(page, "test.feed.v1.Feed/Post");
+  expect(await page.getByText("application/json, multipart/form-data").isVisible()).toBe(true);
   await page.locator("#parameter-id").fill("7");
   await page.getByLabel("Body").fill('{"title": "a", "picture": "YQ=="}');
   await page.getByRole("button", { name: "Send" }).click();
@@ -167,6 +170,11 @@ it("fits a telephone", async () => {
   if (folder) await page.screenshot({ path: `${folder}/telephone.png`, fullPage: true });
   expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(390);
 });
+
+/** Waits until the page shows an rpc: it turns a moment after the click on a link, or the change of its address. */
+async function shows(page: Page, rpc: string): Promise<void> {
+  await page.locator(".facts").getByText(rpc, { exact: true }).waitFor();
+}
 
 async function copied(page: Page, name: string): Promise<string> {
   await page.getByRole("button", { name, exact: true }).click();
