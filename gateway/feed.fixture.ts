@@ -15,7 +15,9 @@ import { plainTokens, testConfig } from "./library.fixture.ts";
 import { compileContract, serviceOf } from "./run-time-contract.fixture.ts";
 
 const secret = "a secret that a feed and its gateway share";
-const everyone = { access: { audience: Audience.PUBLIC } };
+/** Long enough to move 100 MB on a busy machine. */
+const deadline = { seconds: 60n };
+const everyone = { access: { audience: Audience.PUBLIC }, deadline };
 const resumed = { ...everyone, stream: { resume: { requestField: "after_version", responseField: "version" } } };
 
 const contract = compileContract(
