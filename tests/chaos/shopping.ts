@@ -1,3 +1,4 @@
+import { eventually } from "#mesh/testing";
 import { type Customer, demoProduct, signIn } from "../e2e/customer.ts";
 import type { StartedShop } from "../e2e/started-shop.ts";
 
@@ -11,6 +12,18 @@ export async function buy(customer: Customer, n: number, paymentMethod = "pm_car
   const items = [{ productId: demoProduct(1 + (n % 20)), quantity: 1 }];
   const answer = await customer.order(items, { paymentMethod }).catch(() => undefined);
   return answer?.status === 200 ? answer.body.id : undefined;
+}
+
+/** Places an order for one piece, and asks until there is an answer: a busy shop refuses what it has no room for. */
+export async function insistOn(customer: Customer, n: number): Promise<string> {
+  return eventually(
+    async () => {
+      const id = await buy(customer, n);
+      if (id === undefined) throw new Error("nobody takes the order");
+      return id;
+    },
+    { timeoutMs: 60_000, intervalMs: 250 },
+  );
 }
 
 /** Places orders one after another until `ended` says so, and a few at once: there is always something in hand. */
