@@ -38,7 +38,7 @@ test("the gateway runs alone, and checks real tokens with the keys of the identi
   const url = `http://127.0.0.1:${port}`;
   try {
     await expect
-      .poll(() => call(url, "GET /healthz").catch(() => undefined), { timeout: 20_000 })
+      .poll(() => call(url, "GET /healthz").catch(() => undefined), { timeout: 60_000 })
       .toMatchObject({ status: 200 });
     const stranger = await call(url, "GET /v1/users/me", { headers: { authorization: "Bearer a.b.c" } });
     expect([stranger.status, stranger.headers["www-authenticate"]]).toEqual([401, 'Bearer error="invalid_token"']);
@@ -68,10 +68,13 @@ test("several workers share the port, and end together", async () => {
   gateway.child.stdout.on("data", (data) => {
     said += data;
   });
-  await expect.poll(() => said, { timeout: 20_000 }).toContain("all workers have started");
-  expect((await call(`http://127.0.0.1:${port}`, "GET /healthz")).status).toBe(200);
-  for (const worker of [1, 2]) expect(said).toMatch(new RegExp(`"worker":${worker},.*"msg":"listening"`));
-  gateway.child.kill("SIGTERM");
+  try {
+    await expect.poll(() => said, { timeout: 60_000 }).toContain("all workers have started");
+    expect((await call(`http://127.0.0.1:${port}`, "GET /healthz")).status).toBe(200);
+    for (const worker of [1, 2]) expect(said).toMatch(new RegExp(`"worker":${worker},.*"msg":"listening"`));
+  } finally {
+    gateway.child.kill("SIGTERM");
+  }
   expect(await gateway.exit).toBe(0);
 });
 
@@ -112,7 +115,7 @@ function startGateway(env: Record<string, string>) {
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout.resume();
-  return { child, exit: once(child, "exit").then(([code]) => code) };
+  return { child, exit: once(child, "close").then(([code]) => code) };
 }
 
 async function startIdentity(authority: TestAuthority) {

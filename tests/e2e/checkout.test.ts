@@ -7,16 +7,16 @@ let admin: Customer;
 let ada: Customer;
 
 beforeAll(async () => {
-  shop = await startShop({ ORDER_DEADLINE_MS: "20s", PAYMENT_PROVIDER_SLOW_MS: "1500ms" });
+  shop = await startShop({ ORDER_DEADLINE_MS: "60s", PAYMENT_PROVIDER_SLOW_MS: "5s" });
   admin = await signIn(shop.http, "admin@heddle.local", "heddle-admin");
   ada = await signIn(shop.http, "ada@heddle.local", "heddle-demo");
-}, 60_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 
 /** Waits until nothing of a product is set aside any more. */
 async function atRest(productId: string) {
-  await expect.poll(async () => (await stockOf(admin, productId)).reserved, { timeout: 20_000 }).toBe(0);
+  await expect.poll(async () => (await stockOf(admin, productId)).reserved).toBe(0);
   return stockOf(admin, productId);
 }
 

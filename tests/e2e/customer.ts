@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { eventually } from "#mesh/testing";
 import type { Answer, Http } from "./http.ts";
 
 export const address = {
@@ -78,6 +79,15 @@ export async function stockOf(admin: Customer, productId: string): Promise<{ onH
   const { status, body } = await admin.http(`GET /v1/stock/${productId}`, { token: admin.token });
   expect(status, JSON.stringify(body)).toBe(200);
   return { onHand: body.onHand, reserved: body.reserved };
+}
+
+/** Waits until the catalog has heard that all demo products are in stock, which it does after the start. */
+export async function catalogStocked(http: Http): Promise<void> {
+  const inStock = async () => {
+    const { products = [] } = (await http("GET /v1/products?pageSize=100")).body;
+    return products.filter((product: { inStock: boolean }) => product.inStock).length;
+  };
+  await eventually(async () => expect(await inStock()).toBe(24), { timeoutMs: 30_000, intervalMs: 50 });
 }
 
 async function poll(ask: () => Promise<Answer>, done: (answer: Answer) => boolean): Promise<Answer["body"]> {

@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { freePort } from "#mesh/testing";
-import { demoProduct, newCustomer, signIn } from "./customer.ts";
+import { catalogStocked, demoProduct, newCustomer, signIn } from "./customer.ts";
 import { startShop, type TestShop } from "./shop.ts";
 
 let shop: TestShop;
 
 beforeAll(async () => {
   shop = await startShop();
-}, 120_000);
+  await catalogStocked(shop.http);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 

@@ -39,7 +39,7 @@ let admin: Customer;
 beforeAll(async () => {
   shop = await startShop();
   admin = await signIn(shop.http, "admin@heddle.local", "heddle-admin");
-}, 120_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 
@@ -53,7 +53,9 @@ async function knownValues(id: string, customer: Customer): Promise<Record<strin
   if (method === "UpdateUser") return { id: "me", updateMask: "displayName", email: "" };
   if (service === "IdentityService") return { id: "me" };
   if (method === "PlaceOrder" || method === "ListOrders") return { pageToken: "", userId: customer.id };
-  const { body } = await customer.order([{ productId: demoProduct(3), quantity: 1 }]);
+  // One that is still pending when it is to be cancelled.
+  const paymentMethod = method === "CancelOrder" ? "pm_card_slow" : "pm_card_visa";
+  const { body } = await customer.order([{ productId: demoProduct(3), quantity: 1 }], { paymentMethod });
   if (service === "PaymentService") await customer.payment(body.id, "PAYMENT_STATUS_CAPTURED");
   if (service === "ShippingService") await customer.shipment(body.id, "SHIPMENT_STATUS_CREATED");
   return { id: body.id, orderId: body.id };

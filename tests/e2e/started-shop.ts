@@ -24,6 +24,8 @@ export interface StartedShop {
   killed(): Promise<void>;
   /** Everything that it printed. */
   output(): string;
+  /** Whether the process is gone and all that it printed has come. */
+  closed(): boolean;
   /** Sends a signal, waits for the end and returns the exit code. */
   stop(signal: "SIGTERM" | "SIGINT"): Promise<number | null>;
 }
@@ -58,7 +60,7 @@ export async function shopFolder(variables: Record<string, string> = {}): Promis
       });
       const shop = startedShop(child, environment);
       current = { child, shop };
-      await ready(child, `http://127.0.0.1:${environment.GATEWAY_PORT}`, shop.output);
+      await ready(shop, `http://127.0.0.1:${environment.GATEWAY_PORT}`);
       return shop;
     },
     async [Symbol.asyncDispose]() {
@@ -78,6 +80,10 @@ function startedShop(child: ChildProcess, environment: Record<string, string>): 
   child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const exited = once(child, "exit");
+  let closed = false;
+  child.on("close", () => {
+    closed = true;
+  });
   return {
     http: httpClient(`http://127.0.0.1:${environment.GATEWAY_PORT}`),
     processId: child.pid ?? 0,
@@ -90,6 +96,7 @@ function startedShop(child: ChildProcess, environment: Record<string, string>): 
       await exited;
     },
     output: () => output,
+    closed: () => closed,
     async stop(signal) {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       await exited;
@@ -98,14 +105,13 @@ function startedShop(child: ChildProcess, environment: Record<string, string>): 
   };
 }
 
-async function ready(child: ChildProcess, url: string, output: () => string): Promise<void> {
-  const deadline = Date.now() + 60_000;
+async function ready({ closed, output }: StartedShop, url: string): Promise<void> {
+  const deadline = Date.now() + 120_000;
   while (Date.now() < deadline) {
-    if (child.exitCode !== null || child.signalCode !== null)
-      throw new Error(`the shop ended instead of starting:\n${output()}`);
+    if (closed()) throw new Error(`the shop ended instead of starting:\n${output()}`);
     const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
     if (answer?.status === 200) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`the shop did not get ready in a minute:\n${output()}`);
+  throw new Error(`the shop did not get ready in two minutes:\n${output()}`);
 }

@@ -6,6 +6,7 @@ import { testAuthority } from "#mesh/testing";
 import { startFeed } from "../../../gateway/feed.fixture.ts";
 import { startLibrary } from "../../../gateway/library.fixture.ts";
 import { temporaryFolder } from "../../../gateway/standalone/standalone.fixture.ts";
+import { catalogStocked } from "../../e2e/customer.ts";
 import { startShop, type TestShop } from "../../e2e/shop.ts";
 import { installCurl } from "./install.ts";
 import { readJsons, runProgram, startProgram } from "./program.fixture.ts";
@@ -16,7 +17,8 @@ let shop: TestShop;
 
 beforeAll(async () => {
   shop = await startShop();
-}, 60_000);
+  await catalogStocked(shop.http);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 
