@@ -189,7 +189,7 @@ test("a part that never ends, and headers that never end, are ended", async () =
   const taken = takingFiles();
   await using feed = await startFeed({
     ...taken,
-    config: { streams: { openAfterMs: 1, heartbeatMs: 0, idleTimeoutMs: 100 } },
+    config: { streams: { openAfterMs: 1, heartbeatMs: 0, idleTimeoutMs: 1_000 } },
   });
   const stalling = async function* () {
     yield `--${boundary}\r\n${file}\r\n\r\nabc${"x".repeat(100)}`;

@@ -155,7 +155,7 @@ test("a client that leaves has not said all: the service hears of it, over HTTP/
 test("a body that stands still is ended", async () => {
   await using feed = await startFeed({
     append: gather,
-    config: { streams: { openAfterMs: 1, heartbeatMs: 0, idleTimeoutMs: 50 } },
+    config: { streams: { openAfterMs: 1, heartbeatMs: 0, idleTimeoutMs: 500 } },
   });
   const never = new Promise<never>(() => undefined);
   const chunks = async function* () {

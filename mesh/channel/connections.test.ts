@@ -114,13 +114,13 @@ test("a server that answers no ping is lost", async () => {
   const { streams, onStream } = holding();
   using server = await rawServer({ onStream });
   using way = await wire(Number(server.address.split(":")[1]));
-  const channel = createChannel({ addresses: [way.address], keepalive: { timeMs: 40, timeoutMs: 40 } });
+  const channel = createChannel({ addresses: [way.address], keepalive: { timeMs: 40, timeoutMs: 400 } });
   const call = callOnce(channel, PATH);
   await eventually(() => expect(streams).toHaveLength(1));
   way.block();
   expect((await call).status).toMatchObject({
     code: Status.UNAVAILABLE,
-    message: expect.stringContaining("did not answer a ping within 40 ms"),
+    message: expect.stringContaining("did not answer a ping within 400 ms"),
   });
   channel.close();
 });

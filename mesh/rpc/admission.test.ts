@@ -44,7 +44,7 @@ test.each([
   {
     using _busy = busyEventLoop();
     // Until the first long task has been seen.
-    await expect.poll(() => errorOf(client.unary({})), { timeout: 10_000 }).toMatchObject({ code: Code.Unavailable });
+    await expect.poll(() => errorOf(client.unary({}))).toMatchObject({ code: Code.Unavailable });
     const before = entered;
     const refused = await errorOf(client.unary({}));
     expect(refused).toMatchObject({ code: Code.Unavailable, rawMessage: expect.stringContaining("event loop is") });
@@ -55,7 +55,7 @@ test.each([
     expect(entered).toBe(before);
     expect(await createClient(Health, transport).check({})).toMatchObject({ status: Status.SERVING });
   }
-  await expect.poll(() => client.unary({}).catch(() => undefined), { timeout: 10_000 }).toBeDefined();
+  await expect.poll(() => client.unary({}).catch(() => undefined)).toBeDefined();
 });
 
 test("a call that a busy server refuses is answered by another one", async () => {
@@ -78,7 +78,7 @@ test("a call with less time left than such calls take is refused before it begin
   let entered = 0;
   const slow = async () => {
     entered++;
-    await passTime(600);
+    await passTime(2_000);
     return {};
   };
   await using echo = await echoServer({ unary: slow }, { contract });
@@ -88,7 +88,7 @@ test("a call with less time left than such calls take is refused before it begin
     Promise.all(Array.from({ length: calls }, () => client.unary({}, options).then(() => undefined, String)));
 
   expect(await many(20)).toEqual(Array(20).fill(undefined));
-  const errors = await many(30, { timeoutMs: 500 });
+  const errors = await many(30, { timeoutMs: 1_800 });
   for (const error of errors) expect(error).toContain("deadline_exceeded");
   // One in ten is taken in all the same, to notice when things get better.
   expect(entered).toBeLessThan(50);
@@ -101,11 +101,11 @@ test("a call with less time left than such calls take is refused before it begin
 test("calls of other methods, and streams, are not judged by how long calls of one method take", async () => {
   const contract = contractWith({ maxEventLoopLagMs: 60_000, quantile: 0.5, minSamples: 10 });
   const slow = async () => {
-    await passTime(300);
+    await passTime(1_000);
     return {};
   };
   const slowStream = async function* () {
-    await passTime(300);
+    await passTime(1_000);
     yield {};
   };
   await using echo = await echoServer({ unary: slow, serverStream: slowStream }, { contract });
@@ -114,8 +114,8 @@ test("calls of other methods, and streams, are not judged by how long calls of o
   const times = <T>(count: number, call: () => Promise<T>) => Promise.all(Array.from({ length: count }, call));
   await times(20, () => client.unary({}));
   await times(20, () => Array.fromAsync(client.serverStream({})));
-  await times(20, () => client.signedIn({}, { headers: { authorization: "Bearer ada" }, timeoutMs: 250 }));
-  const ended = await times(20, () => errorOf(Array.fromAsync(client.serverStream({}, { timeoutMs: 250 }))));
+  await times(20, () => client.signedIn({}, { headers: { authorization: "Bearer ada" }, timeoutMs: 900 }));
+  const ended = await times(20, () => errorOf(Array.fromAsync(client.serverStream({}, { timeoutMs: 900 }))));
   for (const { rawMessage } of ended) expect(rawMessage).not.toContain("such calls take");
 });
 

@@ -158,7 +158,7 @@ describe.each(ways)("%s", (_, transportTo) => {
       durationMs: expect.any(Number),
     }));
     expect(seen).toMatchObject(expected.map((record) => ({ ...record, side: "client", peer: echo.address })));
-    expect(echo.records).toMatchObject(expected.map((record) => ({ ...record, side: "server" })));
+    await expect.poll(() => echo.records).toMatchObject(expected.map((record) => ({ ...record, side: "server" })));
   });
 
   test("a server that is away is unavailable, and is found again when it is back", async () => {

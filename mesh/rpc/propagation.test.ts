@@ -2,6 +2,7 @@ import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
 import { secretIdentity } from "#mesh/identity";
 import { currentScope } from "#mesh/scope";
+import { eventually } from "#mesh/testing";
 import { errorOf } from "./catch-error.fixture.ts";
 import { EchoService } from "./echo-contract.fixture.ts";
 import { CHANNELS, echoServer, SECRET, transportOver } from "./echo-server.fixture.ts";
@@ -75,21 +76,25 @@ describe.each(CHANNELS)("over %s", (channel) => {
 
   test("a deadline later than the policy's is clamped to it, for the second server too", async () => {
     await using servers = await chain(false);
-    await servers.client.quick({}, { timeoutMs: 60_000 });
+    // On a busy machine the first one is too late: it opens the connections.
+    await eventually(() => servers.client.quick({}, { timeoutMs: 60_000 }));
     const limit = Date.now() + 100;
-    expect(servers.outer.contexts[0]?.deadline).toBeLessThanOrEqual(limit);
-    expect(servers.inner.arrived[0]?.deadline).toBeLessThanOrEqual(limit + 10);
+    expect(servers.outer.contexts.at(-1)?.deadline).toBeLessThanOrEqual(limit);
+    expect(servers.inner.arrived.at(-1)?.deadline).toBeLessThanOrEqual(limit + 10);
   });
 
   test("a passed deadline ends the call everywhere, also at the second server", async () => {
     await using servers = await chain(true);
-    expect(await errorOf(servers.client.quick({}))).toMatchObject({ code: Code.DeadlineExceeded });
-    await expect.poll(() => servers.inner.records).toHaveLength(1);
-    await expect.poll(() => servers.outer.records).toHaveLength(1);
+    const { inner, outer } = servers;
+    // On a busy machine the first one gets no further than the first server: it opens the connections.
+    while (inner.arrived.length === 0)
+      expect(await errorOf(servers.client.quick({}))).toMatchObject({ code: Code.DeadlineExceeded });
+    await expect.poll(() => inner.records).toHaveLength(inner.arrived.length);
+    await expect.poll(() => outer.records).toHaveLength(outer.contexts.length);
     // Each server hears of it twice, by its own clock and by its caller's cancelling, and the caller's clock began earlier.
-    expect(servers.inner.aborted).toHaveLength(1);
-    const codes = [servers.inner, servers.outer].map(({ records }) => records[0]?.code);
-    for (const code of codes) expect([Code.DeadlineExceeded, Code.Canceled]).toContain(code);
+    expect(inner.aborted).toHaveLength(inner.arrived.length);
+    for (const { code } of [...inner.records, ...outer.records])
+      expect([Code.DeadlineExceeded, Code.Canceled]).toContain(code);
   });
 
   test("the caller has its answer at the deadline even when the handler pays no attention", async () => {
