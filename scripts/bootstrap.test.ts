@@ -116,7 +116,7 @@ test("passes signals on and returns the exit code", async () => {
     console.log("waiting");`,
   );
   const { child, end, output } = spawnBootstrap(place.path, ["scripts/wait.ts"]);
-  await expect.poll(output, { timeout: 20_000 }).toContain("waiting");
+  await expect.poll(output).toContain("waiting");
   child.kill("SIGTERM");
   expect(await end).toMatchObject({ code: 7, output: expect.stringContaining("asked to stop") });
 });
@@ -130,10 +130,10 @@ test("a program learns that the bootstrap was killed", async () => {
     console.log("waiting");`,
   );
   const { child, output } = spawnBootstrap(place.path, ["scripts/wait.ts"]);
-  await expect.poll(output, { timeout: 20_000 }).toContain("waiting");
+  await expect.poll(output).toContain("waiting");
   child.kill("SIGKILL");
   const alone = join(place.path, "alone");
-  await expect.poll(() => existsSync(alone) && readFileSync(alone, "utf8"), { timeout: 20_000 }).toBe("yes");
+  await expect.poll(() => existsSync(alone) && readFileSync(alone, "utf8")).toBe("yes");
 });
 
 test("a program ends when npm was killed above it", async () => {
@@ -152,7 +152,7 @@ test("a program ends when npm was killed above it", async () => {
   const npm = spawn(process.execPath, ["--eval", source], { cwd: place.path, env, stdio: "pipe" });
   let output = "";
   npm.stdout.on("data", (data) => (output += data));
-  await expect.poll(() => output, { timeout: 20_000 }).toContain("waiting");
+  await expect.poll(() => output).toContain("waiting");
   npm.kill("SIGKILL");
-  await expect.poll(() => existsSync(join(place.path, "ended")), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => existsSync(join(place.path, "ended"))).toBe(true);
 });

@@ -35,8 +35,9 @@ export async function startWorkers(image: Uint8Array, options: WorkersOptions = 
       )
       .filter(({ msg }) => msg === message);
   const until = (message: string, times: number) =>
-    expect.poll(() => logged(message).length, { timeout: 20_000 }).toBeGreaterThanOrEqual(times);
-  await Promise.race([until("all workers have started", 1), ended]);
+    expect.poll(() => logged(message).length).toBeGreaterThanOrEqual(times);
+  const started = expect.poll(() => logged("all workers have started").length, { timeout: 60_000 }).toBe(1);
+  await Promise.race([started, ended]);
   return {
     url: `http://127.0.0.1:${port}`,
     metricsUrl: `http://127.0.0.1:${metricsPort}`,

@@ -218,4 +218,4 @@ test("a broker may fall back to older data under load, and again", async () => {
   await vi.waitFor(async () => expect(await count(inventory, "inbox", hasStatus("done"))).toBe(announced), slowly);
   expect(await count(inventory, "aggregate", sql`aggregate = 'effect'`)).toBe(announced);
   expect(await count(inventory, "dead_letter")).toBe(0);
-}, 120_000);
+}, 300_000);

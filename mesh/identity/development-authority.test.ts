@@ -44,7 +44,7 @@ test("processes that start at once share one authority", async () => {
     expect(new X509Certificate(authorities).fingerprint256).toBe(root.fingerprint256);
     expect(leafOf(own.chain).verify(root.publicKey)).toBe(true);
   }
-}, 30_000);
+});
 
 test("an authority that cannot be read or made is told with what to do", async () => {
   const file = join(home, "file");

@@ -24,7 +24,7 @@ const stopCleanly = "async start() { say('up') }, async stop() { clearInterval(k
 
 test.each(["SIGTERM", "SIGINT"] as const)("%s stops the part and ends with code 0", async (signal) => {
   const { child, output } = program(stopCleanly);
-  await expect.poll(output, { timeout: 10_000 }).toContain('"msg":"started"');
+  await expect.poll(output).toContain('"msg":"started"');
   child.kill(signal);
   const [code] = await once(child, "close");
   expect(output()).toMatch(/up.*started.*stopping.*down.*end/s);
@@ -60,7 +60,7 @@ test("an uncaught error stops the part, code 1", async () => {
 
 test("a part that never stops is left behind, code 1", async () => {
   const { child, output } = program("async start() {}, stop: () => new Promise(() => {})", "{ stopTimeoutMs: 50 }");
-  await expect.poll(output, { timeout: 10_000 }).toContain('"msg":"started"');
+  await expect.poll(output).toContain('"msg":"started"');
   child.kill("SIGTERM");
   const [code] = await once(child, "close");
   expect(output()).toContain("did not stop in time");

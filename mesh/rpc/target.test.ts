@@ -203,7 +203,7 @@ test("a hedge overtakes an endpoint that hangs", async () => {
   await answers(30, () => echo.client.hedged({}));
   hangs = true;
   expect(new Set(await answers(5, () => echo.client.hedged({})))).toEqual(new Set(["b"]));
-}, 20_000);
+});
 
 test("traffic is split between versions, and a fault is put in where it is allowed", async () => {
   await using one = await named("v1");

@@ -36,7 +36,7 @@ interface NodePlace {
 }
 
 const size = 3;
-const patience = { timeoutMs: 60_000, intervalMs: 100 };
+const patience = { timeoutMs: 120_000, intervalMs: 100 };
 
 /**
  * Starts a cluster of the nats-server on PATH, which has to be 2.11 or newer: older ones may drop streams when several
@@ -53,9 +53,9 @@ export async function testCluster(): Promise<TestCluster> {
   const url = places.map(({ port }) => `nats://127.0.0.1:${port}`).join(",");
 
   async function ask<T>(question: (manager: JetStreamManager) => Promise<T>): Promise<T> {
-    const connection = await connect({ servers: url.split(","), timeout: 2_000 });
+    const connection = await connect({ servers: url.split(","), timeout: 5_000 });
     try {
-      return await question(await connection.jetstreamManager({ timeout: 2_000 }));
+      return await question(await connection.jetstreamManager({ timeout: 5_000 }));
     } finally {
       await connection.close();
     }

@@ -103,9 +103,9 @@ beforeAll(async () => {
   await start(names[0]);
   const { stock } = await collect(places);
   initialStock = new Map([...stock].map(([id, { onHand }]) => [id, onHand]));
-}, 120_000);
+});
 
-afterAll(() => world?.[Symbol.asyncDispose](), 60_000);
+afterAll(() => world?.[Symbol.asyncDispose]());
 
 describe("a process that is killed at", () => {
   it.each(names)("%s loses nothing and doubles nothing", { timeout: 300_000 }, async (point) => {

@@ -18,9 +18,9 @@ beforeAll(async () => {
   shop = await (await world.replica({ ORDER_DEADLINE_MS: "60s" })).start();
   const { stock } = await collect(places);
   initialStock = new Map([...stock].map(([id, { onHand }]) => [id, onHand]));
-}, 120_000);
+});
 
-afterAll(() => world?.[Symbol.asyncDispose](), 60_000);
+afterAll(() => world?.[Symbol.asyncDispose]());
 
 /** Longer than the shop waits for an answer: 2 s for a connection, 5 s for an acknowledgement or a lock. */
 const stallMs = 8_000;

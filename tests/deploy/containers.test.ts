@@ -51,7 +51,7 @@ test("what compose.yaml starts works outside of containers, with its commands, e
     const [, , ...check] = service.healthcheck?.test ?? [];
     const checkArgs = check.map((word) => word.replace(`127.0.0.1:${portOf(service)}`, place));
     const ready = async () => void (await exec(process.execPath, checkArgs, { cwd: image.path, env }));
-    return startProcess({ args: service.command, env, cwd: image.path, ready, timeoutMs: 60_000 });
+    return startProcess({ args: service.command, env, cwd: image.path, ready, timeoutMs: 120_000 });
   };
 
   await using running = new AsyncDisposableStack();
@@ -67,4 +67,4 @@ test("what compose.yaml starts works outside of containers, with its commands, e
   // Through every database and every stream.
   expect(await customer.settled(order.id)).toMatchObject({ status: "ORDER_STATUS_CONFIRMED" });
   expect(await Promise.all(processes.map((each) => each.stop()))).toEqual(own.map(() => 0));
-}, 120_000);
+}, 300_000);

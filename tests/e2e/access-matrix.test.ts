@@ -39,7 +39,7 @@ const transports = new Map<string, ClosableTransport>();
 beforeAll(async () => {
   shop = await startShop();
   callers = await allCallers(shop, [...names, "gateway", "shop.unheard_of"]);
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const transport of transports.values()) transport.close();

@@ -8,7 +8,7 @@ let admin: Customer;
 beforeAll(async () => {
   shop = await startShop();
   admin = await signIn(shop.http, "admin@heddle.local", "heddle-admin");
-}, 60_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 

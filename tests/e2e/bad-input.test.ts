@@ -11,7 +11,7 @@ beforeAll(async () => {
   shop = await startShop();
   admin = await signIn(shop.http, "admin@heddle.local", "heddle-admin");
   ada = await signIn(shop.http, "ada@heddle.local", "heddle-demo");
-}, 60_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 

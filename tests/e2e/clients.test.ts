@@ -25,7 +25,7 @@ let authority: string;
 beforeAll(async () => {
   shop = await startShop();
   authority = join(shop.dataFolder, "identity", "ca.crt");
-}, 60_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 

@@ -74,4 +74,4 @@ it("loses nothing and doubles nothing when the process is killed again and again
     "pm_card_slow ORDER_STATUS_CONFIRMED",
     "pm_card_visa ORDER_STATUS_CONFIRMED",
   ]);
-}, 240_000);
+}, 600_000);

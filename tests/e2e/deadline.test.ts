@@ -15,4 +15,4 @@ it("cancels an order that is still pending when its time is up, and gives everyt
   });
   await ada.payment(placed.body.id, "PAYMENT_STATUS_VOIDED");
   await expect.poll(() => stockOf(admin, demoProduct(1))).toEqual(before);
-}, 60_000);
+});

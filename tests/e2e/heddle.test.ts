@@ -9,7 +9,7 @@ let ada: Customer;
 beforeAll(async () => {
   shop = await startShop({ PAYMENT_PROVIDER_SLOW_MS: "60s", ORDER_DEADLINE_MS: "5m" });
   ada = await signIn(shop.http, "ada@heddle.local", "heddle-demo");
-}, 60_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 
@@ -39,7 +39,7 @@ it("shows and explains an order that has come to its end", async () => {
   await ada.settled(body.id);
   await ada.payment(body.id, "PAYMENT_STATUS_CAPTURED");
   const why = async () => (await heddle(["sagas", "why", body.id])).out;
-  await expect.poll(why, { timeout: 20_000 }).toContain("has come to its end");
+  await expect.poll(why).toContain("has come to its end");
   const shown = await heddle(["sagas", "show", body.id]);
   expect(shown).toMatchObject({ code: 0, err: "" });
   expect(shown.out).toMatch(/^shop\.order\s+CONFIRMED \(final\)/m);
@@ -60,7 +60,7 @@ it("shows and explains an order that has come to its end", async () => {
     }),
   );
   const course = /It took \d+ steps in .+, from command PlaceOrder to \w+ of shop\.\w+ at shop\.shipping/;
-  await expect.poll(why, { timeout: 20_000 }).toMatch(course);
+  await expect.poll(why).toMatch(course);
   const listed = JSON.parse((await heddle(["sagas", "list", "--json"])).out);
   expect(listed).toContainEqual(
     expect.objectContaining({
@@ -84,9 +84,9 @@ it("follows the events of all services until Ctrl-C, and tells what was publishe
   const type = ["--type", "shop.order.v1.OrderCancelled"];
   const tail = startHeddle(["events", "tail", ...type, "--from", new Date().toISOString()], variables());
   const { body: first } = await ada.order([{ productId: demoProduct(3), quantity: 1 }], declined);
-  await expect.poll(tail.out, { timeout: 20_000 }).toContain(first.id);
+  await expect.poll(tail.out).toContain(first.id);
   const { body } = await ada.order([{ productId: demoProduct(3), quantity: 1 }], declined);
-  await expect.poll(tail.out, { timeout: 20_000 }).toContain(body.id);
+  await expect.poll(tail.out).toContain(body.id);
   for (const line of tail.out().trim().split("\n")) {
     expect(line).toMatch(/^\S+Z {2}shop\.order#\d+ {2}OrderCancelled {2}\S+ {2}v2 {2}\d+ s$/);
   }
@@ -94,7 +94,7 @@ it("follows the events of all services until Ctrl-C, and tells what was publishe
 
   const past = ["events", "tail", "--service", "shop.order", "--key", body.id, "--from", "0", "--json"];
   const again = startHeddle(past, variables());
-  await expect.poll(() => again.out().trim().split("\n").length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => again.out().trim().split("\n").length).toBe(2);
   await again.interrupt();
   const events = again
     .out()
@@ -110,7 +110,7 @@ it("follows the events of all services until Ctrl-C, and tells what was publishe
 
 it("says how far each service is behind", async () => {
   const caughtUp = async () => (await heddle(["events", "backlog"])).out;
-  await expect.poll(caughtUp, { timeout: 20_000 }).toMatch(/^shop\.inventory\s+shop\.order\s+0\s+0\s+0\s+0\s+-\s+0$/m);
+  await expect.poll(caughtUp).toMatch(/^shop\.inventory\s+shop\.order\s+0\s+0\s+0\s+0\s+-\s+0$/m);
 });
 
 it("says what is missing to verify services with, and no stack trace", async () => {

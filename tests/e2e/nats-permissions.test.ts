@@ -19,7 +19,7 @@ beforeAll(async () => {
   const variables = names.map((name) => [`${name.replace(".", "_").toUpperCase()}_NATS_PASSWORD`, password]);
   shop = await startShop(Object.fromEntries(variables), { accounts });
   ada = await signIn(shop.http, "ada@heddle.local", "heddle-demo");
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const connection of connections) await connection.close();

@@ -86,14 +86,14 @@ beforeAll(async () => {
   // In any order: whoever needs another one waits for it.
   for (const name of Object.keys(programs) as Name[]) start(name);
   await ready();
-}, 90_000);
+});
 
 afterAll(async () => {
   await Promise.all([...running.keys()].map((name) => end(name, "SIGTERM")));
   await databases?.[Symbol.asyncDispose]();
   await nats?.[Symbol.asyncDispose]();
   if (dataFolder) await rm(dataFolder, { recursive: true });
-}, 60_000);
+});
 
 it("confirms an order with every service in a process of its own", async () => {
   const ada = await signIn(http, "ada@heddle.local", "heddle-demo");
@@ -130,10 +130,10 @@ it("takes orders while everyone behind is gone, and confirms and sends them when
   await ready();
   expect(await ada.settled(placed.body.id)).toMatchObject({ status: "ORDER_STATUS_CONFIRMED" });
   await ada.shipment(placed.body.id, "SHIPMENT_STATUS_CREATED");
-}, 60_000);
+});
 
 it("drains and ends with code 0 on SIGTERM", async () => {
   const names = Object.keys(programs) as Name[];
   const codes = await Promise.all(names.map(async (name) => [name, await end(name, "SIGTERM")]));
   expect(codes).toEqual(names.map((name) => [name, 0]));
-}, 60_000);
+});

@@ -60,4 +60,4 @@ it("loses no call and no event when every process is restarted in turn under loa
   const orders = await expectConsistent({ ...admin, http: edge.http }, before, shop.provider);
   expect(orders.map(({ id }) => id).toSorted()).toEqual(load.placed.toSorted());
   expect(new Set(orders.map(({ status }) => status))).toEqual(new Set(["ORDER_STATUS_CONFIRMED"]));
-}, 300_000);
+}, 900_000);

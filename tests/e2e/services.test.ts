@@ -14,7 +14,7 @@ let shop: TestShop;
 
 beforeAll(async () => {
   shop = await startShop({ HEDDLE_VERSION: "1.2.3", HEDDLE_ZONE: "a" });
-}, 60_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 
@@ -59,15 +59,15 @@ it("shows on the command line who comes and goes", async () => {
   const registrar = createRegistrar(openBucket(connection, registryBucket(1), log), () => guest, log);
   const watching = startHeddle(["services", "watch"], environment());
   const last = () => watching.out().trim().split("\n\n").at(-1);
-  await expect.poll(last, { timeout: 20_000 }).toMatch(/^shop\.shipping\s+\S+\s+serving/m);
+  await expect.poll(last).toMatch(/^shop\.shipping\s+\S+\s+serving/m);
   expect(last()).not.toContain("shop.guest");
   await connection.start();
   await registrar.start();
-  await expect.poll(last, { timeout: 20_000 }).toMatch(/^shop\.guest\s+127\.0\.0\.1:1\s+serving\s+7/m);
+  await expect.poll(last).toMatch(/^shop\.guest\s+127\.0\.0\.1:1\s+serving\s+7/m);
   await registrar.stop();
-  await expect.poll(last, { timeout: 20_000 }).toMatch(/^shop\.guest\s+127\.0\.0\.1:1\s+draining/m);
+  await expect.poll(last).toMatch(/^shop\.guest\s+127\.0\.0\.1:1\s+draining/m);
   await registrar.removal.stop();
-  await expect.poll(last, { timeout: 20_000 }).not.toContain("shop.guest");
+  await expect.poll(last).not.toContain("shop.guest");
   await connection.stop();
   expect((await watching.interrupt()).err).toBe("");
 });

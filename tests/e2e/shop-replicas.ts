@@ -67,7 +67,7 @@ export async function startShopReplicas(copies: number): Promise<ShopReplicas> {
   const view = registryView(nats.url);
   await view.start();
   const provider = await startProcess({
-    ...{ args: ["services/shop/payment-provider/main.ts"], env, timeoutMs: 60_000 },
+    ...{ args: ["services/shop/payment-provider/main.ts"], env, timeoutMs: 120_000 },
     ready: async () => void (await fetch(`http://127.0.0.1:${providerPort}/v1/authorizations`)),
   });
   const each = Array.from({ length: copies });
@@ -130,7 +130,7 @@ async function serviceProcess({ name, main, env, registry }: ServiceOptions): Pr
     const ready = async () => {
       if (ids().every((id) => before.has(id))) throw new Error(`${name} has not registered`);
     };
-    return startProcess({ args: [main], env: { ...env, [`${prefixOf(name)}_PORT`]: port }, ready, timeoutMs: 60_000 });
+    return startProcess({ args: [main], env: { ...env, [`${prefixOf(name)}_PORT`]: port }, ready, timeoutMs: 120_000 });
   });
 }
 
@@ -142,7 +142,7 @@ async function gatewayProcess(env: NodeJS.ProcessEnv): Promise<ShopProcess> {
     if (response.status !== 200) throw new Error(`the gateway is not ready: ${await response.text()}`);
   };
   return shopProcess({ name: "gateway", address }, () =>
-    startProcess({ args: ["gateway/main.ts"], env: { ...env, GATEWAY_PORT: port }, ready, timeoutMs: 60_000 }),
+    startProcess({ args: ["gateway/main.ts"], env: { ...env, GATEWAY_PORT: port }, ready, timeoutMs: 120_000 }),
   );
 }
 

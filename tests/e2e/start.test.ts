@@ -25,7 +25,7 @@ describe("npm start", () => {
     const anew = await signIn(fresh.http, "ada@heddle.local", "heddle-demo");
     const orders = await fresh.http("GET /v1/orders", { token: anew.token });
     expect(orders.body.orders).toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it("names the variable to change when a port is taken, and stops what it had started", async () => {
     await using folder = await shopFolder();
@@ -40,7 +40,7 @@ describe("npm start", () => {
     }
     // Nothing of the failed start is in the way of the next one.
     await folder.start();
-  }, 120_000);
+  }, 300_000);
 
   it("refuses a second start on the same folder while the first runs", async () => {
     await using folder = await shopFolder();
@@ -49,5 +49,5 @@ describe("npm start", () => {
     const failure = await other.start().catch((error: unknown) => error);
     expect(String(failure)).toMatch(/already|another/);
     expect(String(failure)).not.toMatch(/\n\s+at /);
-  }, 120_000);
+  }, 300_000);
 });

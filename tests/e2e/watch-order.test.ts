@@ -8,7 +8,7 @@ let ada: Customer;
 beforeAll(async () => {
   shop = await startShop();
   ada = await newCustomer(shop.http, "ada");
-}, 60_000);
+});
 
 afterAll(() => shop?.[Symbol.asyncDispose]());
 

@@ -111,7 +111,7 @@ async function createReplica({ name, delayMs, natsUrl, registry }: ReplicaOption
       const ready = async () => {
         if (ids().every((id) => before.has(id))) throw new Error(`${name} has not registered`);
       };
-      running = await startProcess({ args: [main], env, ready, timeoutMs: 60_000 });
+      running = await startProcess({ args: [main], env, ready, timeoutMs: 120_000 });
     },
     async stop(which = "SIGTERM") {
       const stopped = running;

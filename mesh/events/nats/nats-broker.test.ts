@@ -61,7 +61,7 @@ test("says that it is away while it is not connected", async () => {
   await using test = await connectedBroker();
   const { broker, nats } = test;
   await nats.server.stop();
-  await expect.poll(() => broker.connected, { timeout: 5_000 }).toBe(false);
+  await expect.poll(() => broker.connected).toBe(false);
   expect(await kindOf(broker.publish(message("Made", "1")))).toBe("away");
 });
 
