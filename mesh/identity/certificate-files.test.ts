@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { createLogger } from "#mesh/telemetry";
 import { eventually, type TestAuthority, testAuthority } from "#mesh/testing";
@@ -14,6 +14,12 @@ function sourceOf(authority: TestAuthority, certificates: Certificates) {
   const common = { files, name: "shop.order", trustDomain: "heddle.local", log, intervalMs: 5 };
   const source = certificateFiles(common);
   return { ...source, files, lines, [Symbol.asyncDispose]: () => source.stop() };
+}
+
+/** In one step, so that half of it is never read. */
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
 }
 
 test("replaced files are taken over", async () => {
@@ -35,9 +41,9 @@ test("files that cannot be used leave those before in use, and are told once", a
   await using source = sourceOf(authority, first);
   await source.start();
   const errors = () => source.lines.filter(({ level }) => level === "error").map(({ err }) => err?.message);
-  writeFileSync(source.files.certificate, first.own?.chain.slice(0, 200) ?? "");
+  replace(source.files.certificate, first.own?.chain.slice(0, 200) ?? "");
   await eventually(() => expect(errors()).toEqual([expect.stringContaining(source.files.certificate)]));
-  writeFileSync(source.files.certificate, second.own?.chain ?? "");
+  replace(source.files.certificate, second.own?.chain ?? "");
   await eventually(() => expect(errors()).toHaveLength(2));
   expect(source.current()).toEqual(first);
   authority.write(second);

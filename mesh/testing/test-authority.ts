@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -35,7 +35,9 @@ export async function testAuthority(): Promise<TestAuthority> {
     write({ own, authorities }) {
       const file = (name: string, text = "") => {
         const path = join(folder, name);
-        writeFileSync(path, text);
+        // In one step: whoever watches the file never reads half of it.
+        writeFileSync(`${path}.new`, text);
+        renameSync(`${path}.new`, path);
         return path;
       };
       return {
