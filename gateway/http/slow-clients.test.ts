@@ -11,7 +11,7 @@ import { call, type LibraryOptions, startLibrary } from "../library.fixture.ts";
 import { type ClientLimits, defaultClientLimits } from "./client-limits.ts";
 
 // How long a client may take is never asserted, only that the gateway ends what has no end: without that, tests hang.
-const soon = 100;
+const soon = 500;
 const head = "Host: library\r\nAuthorization: Bearer ann:user\r\n";
 
 function startWith(limits: Partial<ClientLimits>, options: LibraryOptions = {}) {

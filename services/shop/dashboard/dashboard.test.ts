@@ -66,7 +66,7 @@ await mesh.serve(
     ...{ listCategories: unexpected, createCategory: unexpected },
   }),
 );
-const service = await mesh.start(dashboardService(mesh.config(DashboardService), { partDeadlineMs: 300 }));
+const service = await mesh.start(dashboardService(mesh.config(DashboardService), { partDeadlineMs: 1_500 }));
 const client = await mesh.client(DashboardService, service.address);
 const user = someUser("customer");
 

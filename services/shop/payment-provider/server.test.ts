@@ -9,7 +9,7 @@ let provider = createProvider(0);
 function createProvider(port: number) {
   const { postgresUrl, prefix: databasePrefix } = databases;
   const config = { postgresUrl, databasePrefix, host: "127.0.0.1", logLevel: "silent", logFormat: "json" } as const;
-  return paymentProvider(config, { port, slowAnswerMs: 100 });
+  return paymentProvider(config, { port, slowAnswerMs: 1_000 });
 }
 
 beforeAll(() => provider.start());

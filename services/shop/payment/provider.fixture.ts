@@ -20,7 +20,7 @@ const authorization = z.object({ status: z.string() });
  * Starts the provider. Use with `await using`, or dispose in afterAll.
  * @param slowAnswerMs how long `pm_card_slow` takes, in milliseconds
  */
-export async function runProvider(slowAnswerMs = 300): Promise<RunningProvider> {
+export async function runProvider(slowAnswerMs = 3_000): Promise<RunningProvider> {
   const databases = testDatabases();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
