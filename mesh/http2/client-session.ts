@@ -13,7 +13,7 @@ import {
   Setting,
   unpad,
 } from "./frames.ts";
-import { HeaderDecoder } from "./header-decoder.ts";
+import { HeaderAssembly } from "./header-assembly.ts";
 import { HeaderEncoder } from "./header-encoder.ts";
 import { Http2Error } from "./http2-error.ts";
 import { OutgoingData } from "./outgoing-data.ts";
@@ -45,14 +45,6 @@ const MAX_RECEIVED_HEADER_BYTES = 64 * 1024;
 // Encoding is over before anybody else can use it.
 const headerBlock = Buffer.allocUnsafeSlow(MAX_SENT_HEADER_BYTES + 1024);
 
-/** A header block that has begun and not ended. */
-interface OpenBlock {
-  readonly streamId: number;
-  readonly ended: boolean;
-  readonly parts: Buffer[];
-  bytes: number;
-}
-
 /**
  * The client's side of one HTTP/2 connection (RFC 9113), as far as gRPC needs it: requests and their responses, flow
  * control, settings, pings, and the end. Nothing is pushed, and priorities mean nothing.
@@ -70,7 +62,7 @@ export class ClientSession implements StreamOwner {
   readonly #options: SessionOptions;
   readonly #reader = new FrameReader();
   readonly #writer: FrameWriter;
-  readonly #decoder = new HeaderDecoder();
+  readonly #headersIn = new HeaderAssembly(MAX_RECEIVED_HEADER_BYTES);
   readonly #encoder = new HeaderEncoder();
   readonly #receiveWindow: ReceiveWindow;
   readonly #streams = new Map<number, ClientStream>();
@@ -78,7 +70,7 @@ export class ClientSession implements StreamOwner {
   readonly #byType: Readonly<Record<number, (frame: Frame) => void>> = {
     [FrameType.DATA]: (frame) => this.#data(frame),
     [FrameType.HEADERS]: (frame) => this.#headers(frame),
-    [FrameType.CONTINUATION]: (frame) => this.#headerPart(frame, frame.payload),
+    [FrameType.CONTINUATION]: (frame) => this.#headers(frame),
     [FrameType.RST_STREAM]: (frame) => this.#stream(frame)?.close(read32(frame)),
     [FrameType.SETTINGS]: (frame) => this.#settings(frame),
     [FrameType.PUSH_PROMISE]: () => refusePush(),
@@ -88,7 +80,6 @@ export class ClientSession implements StreamOwner {
   };
   #peer = DEFAULT_PEER_SETTINGS;
   #nextId = 1;
-  #block: OpenBlock | undefined;
   #ended = false;
 
   /** Takes over a socket, which may still be connecting. */
@@ -220,10 +211,7 @@ export class ClientSession implements StreamOwner {
   }
 
   #take(frame: Frame): void {
-    // Nothing may come between the parts of a block (RFC 9113, 6.10).
-    if ((frame.type === FrameType.CONTINUATION) !== (this.#block !== undefined)) {
-      throw Http2Error.protocol("a header block is not where it should be");
-    }
+    this.#headersIn.check(frame);
     // RFC 9113, 4.1: types that are not known, and priorities, are passed over.
     this.#byType[frame.type]?.(frame);
   }
@@ -239,23 +227,9 @@ export class ClientSession implements StreamOwner {
   }
 
   #headers(frame: Frame): void {
-    this.#block = { streamId: frame.streamId, ended: hasEnded(frame), parts: [], bytes: 0 };
-    this.#headerPart(frame, unpad(frame, true));
-  }
-
-  #headerPart(frame: Frame, part: Buffer): void {
-    const block = this.#block;
-    if (block?.streamId !== frame.streamId) throw Http2Error.protocol("a header block changes its stream");
-    block.bytes += part.length;
-    block.parts.push(part);
-    if (block.bytes > MAX_RECEIVED_HEADER_BYTES || block.parts.length > MAX_HEADER_PARTS) {
-      throw new Http2Error(constants.NGHTTP2_ENHANCE_YOUR_CALM, "a header block is too large");
-    }
-    if (!(frame.flags & Flag.END_HEADERS)) return;
-    this.#block = undefined;
     // Also for a stream that is gone: the next block builds on it.
-    const fields = this.#decoder.decode(block.parts.length === 1 ? part : Buffer.concat(block.parts));
-    this.#stream(frame)?.receiveHeaders(fields, block.ended);
+    const block = this.#headersIn.take(frame);
+    if (block) this.#stream(frame)?.receiveHeaders(block);
   }
 
   #settings({ flags, payload }: Frame): void {
@@ -271,8 +245,11 @@ export class ClientSession implements StreamOwner {
 
   #ping({ flags, payload }: Frame): void {
     if (payload.length !== 8) throw Http2Error.frameSize(`a PING has ${payload.length} bytes`);
-    if (flags & Flag.ACK) this.#pings.shift()?.();
-    else this.#writer.write({ type: FrameType.PING, flags: Flag.ACK }, payload);
+    if (flags & Flag.ACK) {
+      this.#pings.shift()?.();
+      return;
+    }
+    this.#writer.write({ type: FrameType.PING, flags: Flag.ACK }, payload);
   }
 
   #goaway({ payload }: Frame): void {
@@ -302,8 +279,6 @@ export class ClientSession implements StreamOwner {
   }
 }
 
-/** A block in more parts than this is an attack: each costs time whatever it holds. */
-const MAX_HEADER_PARTS = 64;
 const EIGHT_BYTES = Buffer.alloc(8);
 const NO_BYTES = Buffer.alloc(0);
 

@@ -1,10 +1,10 @@
 import { constants } from "node:http2";
 import { fieldBytes } from "./field-table.ts";
 import { MAX_WINDOW_BYTES } from "./frames.ts";
+import type { HeaderBlock } from "./header-assembly.ts";
 import type { OutgoingData, Sender } from "./outgoing-data.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { type ReceivedHeaders, readHeaders } from "./received-headers.ts";
-import type { Field } from "./static-table.ts";
 
 /** Told what comes of a stream. Nothing comes after onClose, which comes always. */
 export interface StreamListener {
@@ -120,8 +120,9 @@ export class ClientStream implements Sender {
     else if (this.#queue.length > 0) this.#owner.outgoing.add(this);
   }
 
-  receiveHeaders(fields: readonly Field[], ended: boolean): void {
-    const headers = this.#read(fields, ended);
+  receiveHeaders(block: HeaderBlock): void {
+    const { ended } = block;
+    const headers = this.#read(block);
     if (!headers) {
       this.reset(constants.NGHTTP2_PROTOCOL_ERROR);
       return;
@@ -155,7 +156,7 @@ export class ClientStream implements Sender {
   }
 
   /** Undefined for headers that are malformed, too many, or come where none may. */
-  #read(fields: readonly Field[], ended: boolean): ReceivedHeaders | undefined {
+  #read({ fields, ended }: HeaderBlock): ReceivedHeaders | undefined {
     let bytes = 0;
     for (const field of fields) bytes += fieldBytes(field);
     if (bytes > this.#maxHeaderBytes || this.#remoteEnded || (this.#answered && !ended)) return undefined;
