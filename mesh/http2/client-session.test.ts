@@ -214,6 +214,15 @@ test("pings are answered with what they hold, and answers are told in order", as
   await vi.waitFor(() => expect(answers).toEqual([1, 2]));
 });
 
+test("a server that asks for answers and does not read them is left", async () => {
+  const { peer, session, closed } = await world();
+  peer.stopReading();
+  const pings = Buffer.concat(Array.from({ length: 10_000 }, () => rawFrame(PING, Buffer.alloc(8))));
+  while (!session.ended) await new Promise<void>((written) => void peer.write(pings, written));
+  await closed;
+  expect(session.error).toMatchObject({ code: constants.NGHTTP2_ENHANCE_YOUR_CALM });
+});
+
 describe("flow control", () => {
   const sentBytes = (peer: { sent(type: number): { payload: Buffer }[] }) =>
     peer.sent(DATA).reduce((sum, { payload }) => sum + payload.length, 0);

@@ -149,6 +149,9 @@ export class ClientSession implements StreamOwner {
     this.#writer.flush();
     this.#ended = true;
     this.#socket.destroySoon();
+    // A server that does not read would hold it open.
+    const timer = setTimeout(() => this.#socket.destroy(), FAREWELL_MS);
+    this.#socket.once("close", () => clearTimeout(timer));
   }
 
   /** Ends it and every stream at once. */
@@ -234,6 +237,7 @@ export class ClientSession implements StreamOwner {
 
   #settings({ flags, payload }: Frame): void {
     if (flags & Flag.ACK) return;
+    this.#refuseFlood();
     const before = this.#peer;
     this.#peer = readSettings(before, payload);
     this.#encoder.resize(this.#peer.headerTableBytes);
@@ -249,7 +253,14 @@ export class ClientSession implements StreamOwner {
       this.#pings.shift()?.();
       return;
     }
+    this.#refuseFlood();
     this.#writer.write({ type: FrameType.PING, flags: Flag.ACK }, payload);
+  }
+
+  /** Throws an Http2Error where a server wants answers and does not read them. */
+  #refuseFlood(): void {
+    if (this.#writer.unsentBytes <= MAX_UNSENT_BYTES) return;
+    throw new Http2Error(constants.NGHTTP2_ENHANCE_YOUR_CALM, "the server asks without reading the answers");
   }
 
   #goaway({ payload }: Frame): void {
@@ -279,6 +290,10 @@ export class ClientSession implements StreamOwner {
   }
 }
 
+/** How long a server has to read what is sent before the end. */
+const FAREWELL_MS = 1_000;
+/** Data waits for room in the socket; more than this is requests, resets and answers to what a server asks. */
+const MAX_UNSENT_BYTES = 4 * 1024 * 1024;
 const EIGHT_BYTES = Buffer.alloc(8);
 const NO_BYTES = Buffer.alloc(0);
 

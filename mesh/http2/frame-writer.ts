@@ -24,6 +24,11 @@ export class FrameWriter {
     return !this.#socket.writableNeedDrain;
   }
 
+  /** Bytes that the other side has not taken yet. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   write(frame: { type: number; flags?: number; streamId?: number }, payload: Uint8Array): void {
     const bytes = FRAME_HEAD_BYTES + payload.length;
     if (this.#end + bytes > this.#batch.length) this.#startBatch();

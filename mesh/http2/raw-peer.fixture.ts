@@ -35,7 +35,9 @@ export async function rawPeer() {
     send(type: number, payload: Uint8Array, { flags = 0, streamId = 0 } = {}) {
       state.socket?.write(rawFrame(type, payload, { flags, streamId }));
     },
-    write: (bytes: Uint8Array) => state.socket?.write(bytes),
+    /** `written` is called once the client has taken them, or has gone. */
+    write: (bytes: Uint8Array, written?: () => void) => state.socket?.write(bytes, written),
+    stopReading: () => state.socket?.pause(),
     [Symbol.dispose]: () => {
       state.socket?.destroy();
       server.close();
