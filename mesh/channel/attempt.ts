@@ -230,8 +230,10 @@ export class Attempt implements StreamListener {
 
   #settle(stream: ClientStream): void {
     const full = this.#wanted === 0 && this.#reader.bufferedBytes > READ_AHEAD_BYTES;
-    if (!full) stream.consumed(this.#unconsumed);
-    if (!full) this.#unconsumed = 0;
+    if (!full) {
+      stream.consumed(this.#unconsumed);
+      this.#unconsumed = 0;
+    }
     if (this.#status) this.#endByServer(this.#status);
   }
 

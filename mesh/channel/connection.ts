@@ -43,7 +43,6 @@ export class Connection {
   /** The others. */
   readonly #background = new Set<ClientStream>();
   #stopKeepalive: (() => void) | undefined;
-  #error: Error | undefined;
 
   constructor(address: Address, settings: EndpointSettings, listener: ConnectionListener, keepalive: KeepaliveOptions) {
     this.#listener = listener;
@@ -69,7 +68,7 @@ export class Connection {
 
   /** Why it was, or is about to be, lost. */
   get error(): Error | undefined {
-    return this.#error ?? this.#session.error;
+    return this.#session.error;
   }
 
   /** Grows with everything that is received. */
@@ -131,8 +130,7 @@ export class Connection {
 
   /** Ends it and every stream at once. */
   destroy(error?: Error): void {
-    this.#error ??= error;
-    this.#session.destroy();
+    this.#session.destroy(error);
   }
 
   #sessionListener() {

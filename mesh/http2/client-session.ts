@@ -80,7 +80,7 @@ export class ClientSession implements StreamOwner {
   };
   #peer = DEFAULT_PEER_SETTINGS;
   #nextId = 1;
-  #ended = false;
+  #saidGoodbye = false;
 
   /** Takes over a socket, which may still be connecting. */
   constructor(socket: Socket, listener: SessionListener, options: SessionOptions) {
@@ -110,7 +110,7 @@ export class ClientSession implements StreamOwner {
 
   /** Whether it neither sends nor receives any more. */
   get ended(): boolean {
-    return this.#ended || this.#socket.destroyed;
+    return this.#saidGoodbye || this.#socket.destroyed;
   }
 
   /**
@@ -147,7 +147,7 @@ export class ClientSession implements StreamOwner {
     payload.writeUInt32BE(code, 4);
     this.#writer.write({ type: FrameType.GOAWAY }, payload);
     this.#writer.flush();
-    this.#ended = true;
+    this.#saidGoodbye = true;
     this.#socket.destroySoon();
     // A server that does not read would hold it open.
     const timer = setTimeout(() => this.#socket.destroy(), FAREWELL_MS);
@@ -157,7 +157,6 @@ export class ClientSession implements StreamOwner {
   /** Ends it and every stream at once. */
   destroy(error?: Error): void {
     this.error ??= error;
-    this.#ended = true;
     this.#socket.destroy();
   }
 
@@ -284,7 +283,6 @@ export class ClientSession implements StreamOwner {
   }
 
   #closed(): void {
-    this.#ended = true;
     for (const stream of this.#streams.values()) stream.close();
     this.#listener.onClose();
   }
