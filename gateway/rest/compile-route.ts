@@ -5,9 +5,10 @@ import { isOpenToPeople } from "../guard/edge-method.ts";
 import { isBidiStreaming, isClientStreaming } from "../rpc/method-kind.ts";
 import { type Bind, compileBind, takesRawBody } from "./bind.ts";
 import { compileForm, type FormBinder } from "./bind-form.ts";
+import { compileEncode, type Encode } from "./encode-request.ts";
 import { holdsHttpBody, isHttpBody, type RawBody, rawBodyOf } from "./http-body.ts";
 import type { MappingRules } from "./mapping-rules.ts";
-import { compilePrint, type Print } from "./print-answer.ts";
+import { compilePrint, compilePrintResponse, type Print, type PrintResponse } from "./print-answer.ts";
 import { fieldNames, readTemplate, variableOf } from "./read-template.ts";
 import type { RequestField } from "./request-field.ts";
 import type { Template } from "./route-template.ts";
@@ -31,7 +32,11 @@ export interface Route {
   readonly responseBody: string;
   readonly success: Success;
   readonly bind: Bind;
+  /** Makes the encoded request of a unary call. */
+  readonly encode: Encode;
   readonly print: Print;
+  /** Prints the response of a unary call. */
+  readonly printResponse: PrintResponse;
   /** Set where the answer is a google.api.HttpBody: what is sent as it is, instead of `print`. */
   readonly rawAnswer: ((response: Message) => RawBody) | undefined;
   /** How a multipart/form-data body is bound; undefined where none is taken. */
@@ -49,30 +54,34 @@ export interface RouteOptions extends MappingRules {
 }
 
 /** Compiles one rule of a method. Throws a RuleFault for one that cannot be served. */
-export function compileRoute(policy: MethodPolicy, rule: HttpRule, options: RouteOptions): Route {
+export function compileRoute(policy: MethodPolicy, httpRule: HttpRule, options: RouteOptions): Route {
   const { input, output } = policy.method;
   if (!isOpenToPeople(policy)) {
     throw new RuleFault("only services may call it, yet it has an HTTP rule", "drop the rule or open the access");
   }
-  const [httpMethod, path] = patternOf(rule);
+  const [httpMethod, path] = patternOf(httpRule);
   const template = readTemplate(path);
   const variables = template.variables.map(({ field }) => variableOf(input, field, path));
-  const body = fieldName(input, "body", rule.body, "*");
+  const body = fieldName(input, "body", httpRule.body, "*");
   if (variables.some((variable) => variable.path === body)) {
     throw new RuleFault(`"${body}" is bound by both the path and the body`, "bind it once");
   }
   const pathFields = new Set(variables.map((variable) => variable.path));
   // The mask of a PATCH is made of the keys of its JSON.
   const form = httpMethod === "PATCH" ? undefined : compileForm(input, { ...options, body, pathFields });
-  const responseBody = fieldName(output, "response_body", rule.responseBody);
+  const responseBody = fieldName(output, "response_body", httpRule.responseBody);
+  const rule = { ...options, method: httpMethod, variables, body, form };
+  const bind = compileBind(input, rule);
   return {
     ...{ httpMethod, template, policy, variables, body, responseBody },
     takesRawBody: takesRawBody(input, body),
     form,
     onlyBySocket: readOnlyBySocket(policy, httpMethod, body),
     success: readSuccess(policy.method),
-    bind: compileBind(input, { ...options, method: httpMethod, variables, body, form }),
+    bind,
+    encode: compileEncode(input, rule, bind),
     print: compilePrint(output, { ...options, responseBody }),
+    printResponse: compilePrintResponse(output, { ...options, responseBody }),
     rawAnswer: compileRawAnswer(output, responseBody),
     resume: readResume(policy, variables),
   };

@@ -1,8 +1,22 @@
-import { create, type DescMessage, type JsonValue, type Message, type Registry, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type JsonValue,
+  type Message,
+  type Registry,
+  toJson,
+} from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { compilePrintEncoded } from "../json/print-encoded.ts";
+import type { PrintingOptions } from "../json/printing.ts";
 import type { MappingRules } from "./mapping-rules.ts";
 
 /** Prints a response message as JSON, on one line unless it is to be pretty. */
 export type Print = (response: Message, pretty?: boolean) => string;
+
+/** The same for a response that is encoded still. Throws Internal for what cannot be read. */
+export type PrintResponse = (response: Uint8Array, pretty: boolean) => string | Uint8Array;
 
 /** What is printed and how. */
 export interface PrintingRule extends Pick<MappingRules, "printDefaults" | "fieldNames" | "enums"> {
@@ -17,12 +31,7 @@ export interface PrintingRule extends Pick<MappingRules, "printDefaults" | "fiel
  * response body is the whole answer: an object, a list, a scalar, or null for a field that is not set.
  */
 export function compilePrint(response: DescMessage, rule: PrintingRule): Print {
-  const options = {
-    alwaysEmitImplicit: rule.printDefaults,
-    useProtoFieldName: rule.fieldNames === "proto",
-    enumAsInteger: rule.enums === "number",
-    registry: rule.registry,
-  };
+  const options = printingOptions(rule);
   const field = response.fields.find(({ name }) => name === rule.responseBody);
   const key = field && (options.useProtoFieldName ? field.name : field.jsonName);
   const partOf = (json: JsonValue) => (isObject(json) && key !== undefined ? json[key] : json);
@@ -32,6 +41,34 @@ export function compilePrint(response: DescMessage, rule: PrintingRule): Print {
   return (message, pretty = false) => {
     const json = partOf(toJson(response, message, options)) ?? unset ?? null;
     return pretty ? `${JSON.stringify(json, undefined, 2)}\n` : JSON.stringify(json);
+  };
+}
+
+/** Compiles the same for responses that are encoded still: a whole one is printed without a message between. */
+export function compilePrintResponse(response: DescMessage, rule: PrintingRule): PrintResponse {
+  const print = compilePrint(response, rule);
+  const printEncoded = rule.responseBody === "" ? compilePrintEncoded(response, printingOptions(rule)) : undefined;
+  return (bytes, pretty) => {
+    const printed = pretty ? undefined : printEncoded?.(bytes);
+    return printed ?? print(readResponse(response, bytes), pretty);
+  };
+}
+
+/** Decodes a service's response. Throws Internal for what is none. */
+export function readResponse(response: DescMessage, bytes: Uint8Array): Message {
+  try {
+    return fromBinary(response, bytes);
+  } catch {
+    throw new ConnectError(`the service's answer is no valid ${response.typeName}`, Code.Internal);
+  }
+}
+
+function printingOptions({ printDefaults, fieldNames, enums, registry }: PrintingRule): PrintingOptions {
+  return {
+    alwaysEmitImplicit: printDefaults,
+    useProtoFieldName: fieldNames === "proto",
+    enumAsInteger: enums === "number",
+    registry,
   };
 }
 

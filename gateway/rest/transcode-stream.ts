@@ -1,4 +1,10 @@
-import type { DescMethodClientStreaming, DescMethodServerStreaming, Message, Registry } from "@bufbuild/protobuf";
+import {
+  type DescMethodClientStreaming,
+  type DescMethodServerStreaming,
+  type Message,
+  type Registry,
+  toBinary,
+} from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { StreamLimits } from "../config.ts";
 import { type Exchange, headerOf } from "../http/exchange.ts";
@@ -50,7 +56,11 @@ export async function transcodeRequests(
     const { signal } = idle;
     const response = await callStream(exchange, transport, { method, messages: moving, timeoutMs, signal });
     const { forwardHeaders } = transport.metadata;
-    answerUnary(exchange, route, { response: await only(response.message), pretty, forwardHeaders });
+    answerUnary(exchange, route, {
+      response: toBinary(method.output, await only(response.message)),
+      pretty,
+      forwardHeaders,
+    });
   } catch (thrown) {
     throw idle.signal.aborted ? idle.signal.reason : thrown;
   } finally {

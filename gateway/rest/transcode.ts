@@ -1,4 +1,4 @@
-import { type Registry, toBinary } from "@bufbuild/protobuf";
+import type { Registry } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { StreamLimits } from "../config.ts";
 import type { Gate } from "../guard/authenticate.ts";
@@ -56,17 +56,20 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
       return transcodeRequests(exchange, { method, messages }, { ...how, timeoutMs: timeLeft() });
     }
     const parts = { values, query: exchange.query, ...(await bodyOf(exchange, route, maxBodyBytes)) };
-    const message = route.bind(parts);
-    const pretty = asksForPretty(exchange.query);
     if (options.explain && headerOf(request, "x-explain") === "1") {
-      answerExplanation(exchange, { route, parts, message, registry });
+      answerExplanation(exchange, { route, parts, message: route.bind(parts), registry });
       return;
     }
-    const timeoutMs = timeLeft();
-    if (isServerStreaming(method)) return transcodeResponses(exchange, { method, message }, { ...how, timeoutMs });
+    if (isServerStreaming(method)) {
+      const message = route.bind(parts);
+      return transcodeResponses(exchange, { method, message }, { ...how, timeoutMs: timeLeft() });
+    }
     if (!isUnary(method)) throw new TypeError(`${route.template.text} serves streams in both directions`);
+    const message = route.encode(parts);
+    const pretty = asksForPretty(exchange.query);
+    const timeoutMs = timeLeft();
     // The same form has another boundary each time.
-    if (await exchange.beforeCall?.(parts.form ? toBinary(method.input, message) : parts.body)) return;
+    if (await exchange.beforeCall?.(parts.form ? message : parts.body)) return;
     const { caching } = route.policy;
     const response = await callUnary(exchange, how.transport, { method, message, timeoutMs, caching }).catch(
       (thrown: unknown) => {

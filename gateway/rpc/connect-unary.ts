@@ -31,7 +31,7 @@ export async function answerConnectUnary(exchange: Exchange, rpc: RpcMethod, dia
     const timeoutMs = remainingMs(exchange, rpc.policy, askedMs);
     const { caching } = rpc.policy;
     const answer = await callBytes(exchange, rpc.channel, { method, message, timeoutMs, caching });
-    const body = dialect.json ? Buffer.from(rpc.json.decode(answer.message)) : answer.message;
+    const body = dialect.json ? rpc.json.decode(answer.message) : answer.message;
     const headers = rpc.channel.metadata.shown(answer.header);
     const trailers = rpc.channel.metadata.shown(answer.trailer);
     for (const name in trailers) headers[`trailer-${name}`] = trailers[name];

@@ -1,15 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
-import {
-  type DescMessage,
-  type DescMethod,
-  type DescMethodStreaming,
-  type DescMethodUnary,
-  type DescService,
-  fromBinary,
-  type Message,
-  toBinary,
-} from "@bufbuild/protobuf";
-import { Code, ConnectError, type StreamResponse, type Transport } from "@connectrpc/connect";
+import type { DescMethod, DescMethodStreaming, DescService, Message } from "@bufbuild/protobuf";
+import { ConnectError, type StreamResponse, type Transport } from "@connectrpc/connect";
 import type { Call, SentMetadata } from "#mesh/channel";
 import type { CachingPolicy } from "#mesh/contract";
 import type { ByteCalls, ByteListener } from "#mesh/rpc";
@@ -135,20 +126,15 @@ export function streamBytes(
 }
 
 /**
- * Calls a unary method with a message for an answer by plain HTTP: the service's metadata become headers of the answer, also
- * when it fails. Throws Internal for a response that cannot be read.
+ * Calls a unary method for an answer by plain HTTP: the service's metadata become headers of the answer, also when it fails.
+ * Returns the response, encoded.
  */
-export async function callUnary(
-  exchange: Exchange,
-  channel: UpstreamChannel,
-  call: Omit<ByteCall, "message"> & { readonly method: DescMethodUnary; readonly message: Message },
-): Promise<Message> {
-  const { input, output } = call.method;
+export async function callUnary(exchange: Exchange, channel: UpstreamChannel, call: ByteCall): Promise<Uint8Array> {
   try {
-    const answer = await callBytes(exchange, channel, { ...call, message: toBinary(input, call.message) });
+    const answer = await callBytes(exchange, channel, call);
     showAll(exchange, channel.metadata.shown(answer.header));
     showAll(exchange, channel.metadata.shown(answer.trailer));
-    return readAnswer(output, answer.message);
+    return answer.message;
   } catch (thrown) {
     if (thrown instanceof ConnectError) showAll(exchange, channel.metadata.shownOfError(thrown.metadata));
     throw thrown;
@@ -159,14 +145,6 @@ function showAll({ response }: Exchange, headers: OutgoingHttpHeaders): void {
   for (const name in headers) {
     const value = headers[name];
     if (value !== undefined) response.setHeader(name, value);
-  }
-}
-
-function readAnswer(output: DescMessage, bytes: Uint8Array): Message {
-  try {
-    return fromBinary(output, bytes);
-  } catch {
-    throw new ConnectError(`the service's answer is no valid ${output.typeName}`, Code.Internal);
   }
 }
 

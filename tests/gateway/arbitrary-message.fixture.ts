@@ -78,7 +78,8 @@ function elementOf(field: DescField, options: MessageOptions): fc.Arbitrary<unkn
   const { message } = field;
   if (message) return arbitraryMessage(message, options).map((value) => reflect(message, value));
   // A number without a name is a valid value of an open enum.
-  if (field.enum) return fc.constantFrom(...field.enum.values.map(({ number }) => number), 77);
+  if (field.enum)
+    return fc.constantFrom(...field.enum.values.map(({ number }) => number), ...(field.enum.open ? [77] : []));
   return field.scalar === undefined ? fc.constant(undefined) : scalar(field.scalar);
 }
 

@@ -1,0 +1,49 @@
+import { isUtf8 } from "node:buffer";
+import type { DescMessage } from "@bufbuild/protobuf";
+import { messageEncoders } from "./encode-message.ts";
+import type { EncodingOptions } from "./encoding.ts";
+import { scanJson } from "./scan-json.ts";
+import { MOST_LEVELS } from "./unusual.ts";
+import { WireWriter } from "./wire-writer.ts";
+
+/** Encodes JSON; undefined for what is no message, or has to be looked at more closely. */
+export type EncodeJson = (json: Buffer) => Buffer | undefined;
+
+/**
+ * Compiles the way from ProtoJSON to the encoding of a message, without a message between. It takes what is usual, and
+ * encodes it as protobuf-es would, but for the order of fields: nulls, numbers in strings, names given twice and whatever
+ * is wrong have to go through a message. Undefined for a message that only protobuf-es knows how to read.
+ */
+export function compileEncodeJson(message: DescMessage, options: EncodingOptions): EncodeJson | undefined {
+  const encode = messageEncoders(options).messageEncoder(message);
+  if (!encode) return undefined;
+  const mostLevels = Math.min(options.maxDepth ?? MOST_LEVELS, MOST_LEVELS);
+  return (json) => {
+    try {
+      if (!isUtf8(json)) return undefined;
+      const parsed: unknown = JSON.parse(json.toString());
+      const { levels, members } = scanJson(json);
+      // JSON.parse keeps the last of members with the same name.
+      if (levels > mostLevels || members !== countMembers(parsed)) return undefined;
+      encode(parsed, writer);
+      return writer.take();
+    } catch {
+      writer.cut(0);
+      return undefined;
+    }
+  };
+}
+
+/** One is enough: nobody waits while a message is encoded. */
+const writer = new WireWriter();
+
+function countMembers(json: unknown): number {
+  if (typeof json !== "object" || json === null) return 0;
+  let members = 0;
+  if (Array.isArray(json)) {
+    for (const element of json) members += countMembers(element);
+    return members;
+  }
+  for (const name in json) members += 1 + countMembers((json as Record<string, unknown>)[name]);
+  return members;
+}

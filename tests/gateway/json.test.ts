@@ -1,0 +1,232 @@
+import {
+  createRegistry,
+  type DescMessage,
+  fromBinary,
+  fromJsonString,
+  type JsonValue,
+  toBinary,
+  toJson,
+} from "@bufbuild/protobuf";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { compileEncodeJson } from "../../gateway/json/encode-json.ts";
+import { compilePrintEncoded, type PrintEncoded } from "../../gateway/json/print-encoded.ts";
+import type { PrintingOptions } from "../../gateway/json/printing.ts";
+import { compileContract, messageOf } from "../../gateway/run-time-contract.fixture.ts";
+import { arbitraryMessage } from "./arbitrary-message.fixture.ts";
+import { mirrorMessage, mirrorTypes } from "./mirror.fixture.ts";
+
+// The short way between JSON and encoding, beside protobuf-es: whatever comes, both have to say the same.
+// DIFFERENTIAL_RUNS says how many messages; DIFFERENTIAL_SEED repeats them.
+const numRuns = 2 * Number(process.env.DIFFERENTIAL_RUNS ?? 60);
+const seed = Number(process.env.DIFFERENTIAL_SEED ?? Date.now() % 2 ** 31);
+
+const old = compileContract(`
+  syntax = "proto2";
+  package test.old.v1;
+  enum Level { LEVEL_LOW = 1; LEVEL_HIGH = 2; }
+  message Needs { required string name = 1; }
+  message Old {
+    optional string name = 1; optional Level level = 2; repeated Level levels = 3; repeated int32 numbers = 4;
+    repeated int32 packed_numbers = 5 [packed = true]; optional Needs needs = 7; optional Parted parted = 10;
+    map<string, Level> by_name = 8; optional bytes data = 9 [default = "x"];
+    extensions 100 to 199;
+  }
+  message Parted { optional group Part = 6 { optional string text = 1; } }
+  message Usual {
+    optional string name = 1; optional Level level = 2; repeated Level levels = 3; repeated int32 numbers = 4;
+    optional bool flag = 5; optional sint32 size = 6; optional bytes data = 7; map<int32, string> by_number = 8;
+    optional Usual again = 9; repeated uint32 packed_numbers = 10 [packed = true]; oneof choice { string a = 11; Usual b = 12; }
+  }
+  extend Old { optional string added = 100; }
+`);
+const registry = createRegistry(mirrorTypes, old);
+const inAny = ["Scalars", "Choice", "WellKnown", "Everything"].map(mirrorMessage);
+const usual = messageOf(old, "test.old.v1.Usual");
+const everything = mirrorMessage("Everything");
+/** Of test.old.v1.Old the extension, of the others a field that nobody knows. */
+const added = Buffer.from([0xa2, 0x06, 0x01, 0x61]);
+const descs: readonly DescMessage[] = [
+  ...["Scalars", "Optionals", "Lists", "Maps", "Choice", "WellKnown", "Dynamic"].map(mirrorMessage),
+  everything,
+  messageOf(old, "test.old.v1.Old"),
+  usual,
+];
+const settings = [true, false].flatMap((alwaysEmitImplicit) =>
+  [true, false].flatMap((useProtoFieldName) =>
+    [true, false].map((enumAsInteger) => ({ alwaysEmitImplicit, useProtoFieldName, enumAsInteger, registry })),
+  ),
+);
+
+interface Printer {
+  readonly options: PrintingOptions;
+  readonly print: PrintEncoded | undefined;
+}
+
+/** Messages that have an encoding: nothing that is required is missing. */
+const messagesOf = (desc: DescMessage) =>
+  arbitraryMessage(desc, { inAny, depth: 4 }).filter((message) => attempt(() => toBinary(desc, message)) !== "thrown");
+const check = <T>(values: fc.Arbitrary<T>, property: (value: T) => void) =>
+  fc.assert(fc.property(values, property), { seed, numRuns });
+
+/** What a way gives, or that it throws. */
+function attempt<T>(way: () => T): T | "thrown" {
+  try {
+    return way();
+  } catch {
+    return "thrown";
+  }
+}
+
+describe.each(descs.map((desc) => [desc.name, desc] as const))("%s", (_, desc) => {
+  const encode = compileEncodeJson(desc, { ignoreUnknownFields: false, registry });
+
+  const printer = fc.constantFrom(
+    ...settings.map((options) => ({ options, print: compilePrintEncoded(desc, options) })),
+  );
+
+  /** The short way may leave it at that; what it prints must be right. */
+  function expectSamePrint(bytes: Uint8Array, { options, print }: Printer): void {
+    const printed = print?.(bytes);
+    if (!printed) return;
+    expect(JSON.parse(printed.toString())).toEqual(throughText(toJson(desc, fromBinary(desc, bytes), options)));
+  }
+
+  test("prints what protobuf-es prints", () => {
+    check(fc.tuple(messagesOf(desc), printer), ([message, by]) => expectSamePrint(toBinary(desc, message), by));
+  });
+
+  test("prints encodings in two parts as protobuf-es does", () => {
+    const between = fc.constantFrom(Buffer.alloc(0), added);
+    check(fc.tuple(messagesOf(desc), between, messagesOf(desc), printer), ([first, bytes, second, by]) => {
+      expectSamePrint(Buffer.concat([toBinary(desc, first), bytes, toBinary(desc, second)]), by);
+    });
+  });
+
+  test("prints nothing that protobuf-es prints otherwise, or refuses", () => {
+    const spoiling = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 });
+    check(fc.tuple(messagesOf(desc), spoiling, fc.nat(), printer), ([message, changes, end, by]) => {
+      const bytes = Buffer.from(toBinary(desc, message));
+      for (const [at, byte] of changes) if (bytes.length > 0) bytes[at % bytes.length] = byte;
+      expectSamePrint(end % 2 === 0 ? bytes : bytes.subarray(0, end % (bytes.length + 1)), by);
+    });
+  });
+
+  function expectSameMessage(bytes: Uint8Array, text: string): void {
+    const expected = toBinary(desc, fromJsonString(desc, text, { registry }));
+    expect(toBinary(desc, fromBinary(desc, bytes)), text).toEqual(expected);
+  }
+
+  test("encodes what protobuf-es prints", () => {
+    check(fc.tuple(messagesOf(desc), fc.constantFrom(...settings)), ([message, options]) => {
+      const json = attempt(() => toJson(desc, message, options));
+      if (json === "thrown") return;
+      const text = JSON.stringify(json);
+      const bytes = encode?.(Buffer.from(text));
+      if (bytes) expectSameMessage(bytes, text);
+    });
+  });
+
+  test("encodes nothing that protobuf-es takes for something else", () => {
+    const changes = fc.array(fc.tuple(fc.nat(), fc.constantFrom(...oddities)), { minLength: 1, maxLength: 3 });
+    check(fc.tuple(messagesOf(desc), changes), ([message, spoiling]) => {
+      const json = attempt(() => toJson(desc, message, { registry }));
+      if (json === "thrown") return;
+      const text = spoiling.reduce((now, [at, oddity]) => spoil(now, at, oddity), JSON.stringify(json));
+      const bytes = encode?.(Buffer.from(text));
+      if (bytes) expectSameMessage(bytes, text);
+    });
+  });
+});
+
+function throughText(json: JsonValue): JsonValue {
+  return JSON.parse(JSON.stringify(json));
+}
+
+/** Texts that stand where a value was. */
+const oddities = [
+  ...[
+    "null",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "1.5",
+    "1e2",
+    "1e999",
+    "3.5e38",
+    "4294967296",
+    "9007199254740993",
+    "true",
+    "[]",
+    "{}",
+  ],
+  ...[
+    '""',
+    '"0"',
+    '"1"',
+    '"-1"',
+    '"1e2"',
+    '"NaN"',
+    '"x"',
+    '"COLOR_RED"',
+    '"COLOR_DARK"',
+    '"AQ"',
+    '"AQ=="',
+    '"\\ud800"',
+  ],
+  ...[
+    "[null]",
+    "[1]",
+    '["a"]',
+    '{"a":1}',
+    '{"a":1,"a":2}',
+    '{"aString":"b"}',
+    '{"a_string":"b","aString":"c"}',
+    '{"":0}',
+  ],
+];
+
+/** Puts a text in the place of one of the values of a JSON text. */
+function spoil(text: string, at: number, oddity: string): string {
+  const values = [...text.matchAll(/"(?:[^"\\]|\\.)*"|[\w.+-]+|\[\]|\{\}/g)];
+  const chosen = values[at % Math.max(values.length, 1)];
+  if (!chosen) return oddity;
+  return text.slice(0, chosen.index) + oddity + text.slice(chosen.index + chosen[0].length);
+}
+
+const unusual: Readonly<Record<string, string>> = {
+  "a member given twice": '{"name":"a","name":"b"}',
+  "a member given twice, deep down": '{"again":{"name":"a","\\u006eame":"b"}}',
+  "a key given twice": '{"byNumber":{"1":"a","1":"b"}}',
+  "a member in both spellings": '{"byNumber":{},"by_number":{}}',
+  "two members of a oneof": '{"a":"x","b":{}}',
+  "a member that nobody knows": '{"nobody":1}',
+  "half a surrogate pair": '{"name":"\\ud800"}',
+  "levels without end": `${'{"again":'.repeat(51)}{}${"}".repeat(51)}`,
+  "a list": "[]",
+  "no JSON": '{"name":"a"',
+  "no UTF-8": '{"name":"\xe9"}',
+};
+
+test.each(Object.entries(unusual))("%s is left to protobuf-es", (_, json) => {
+  const encode = compileEncodeJson(usual, { ignoreUnknownFields: false, registry });
+  expect(encode?.(Buffer.from(json, "latin1"))).toBeUndefined();
+  expect(encode?.(Buffer.from('{"name":"a"}'))).toEqual(Buffer.from("\x0a\x01a"));
+});
+
+test("the usual takes the short way to JSON", () => {
+  const printers = settings.map((options) => ({ options, print: compilePrintEncoded(everything, options) }));
+  check(fc.tuple(messagesOf(everything), fc.constantFrom(...printers)), ([message, { options, print }]) => {
+    const printed = print?.(toBinary(everything, message));
+    expect(printed && JSON.parse(printed.toString())).toEqual(throughText(toJson(everything, message, options)));
+  });
+});
+
+test("the usual takes the short way from JSON", () => {
+  const encode = compileEncodeJson(usual, { ignoreUnknownFields: false, registry });
+  check(messagesOf(usual), (message) => {
+    const bytes = encode?.(Buffer.from(JSON.stringify(toJson(usual, message, { registry }))));
+    expect(bytes && toBinary(usual, fromBinary(usual, bytes))).toEqual(toBinary(usual, message));
+  });
+});
