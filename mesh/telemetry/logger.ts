@@ -51,9 +51,20 @@ function isoTime(): string {
   return formatted;
 }
 
-// A line for each call must not cost a system call each. What is buffered is written when the process exits.
-function stdout(): DestinationStream {
-  return destination({ dest: 1, sync: false, minLength: 4096, periodicFlush: 50 });
+/** A destination as it is for bytes: pino's types know text only. */
+interface ByteDestination {
+  write(bytes: string | Uint8Array): unknown;
+  flushSync(): void;
+}
+
+// A line for each call must not cost a system call each, nor, as text would, a count of all that is held already. What
+// is buffered is written when the process exits.
+function stdout(): DestinationStream & { flushSync(): void } {
+  const to: ByteDestination = destination({
+    ...{ dest: 1, sync: false, contentMode: "buffer" },
+    ...{ minLength: 16_000, periodicFlush: 50 },
+  });
+  return { write: (line) => to.write(Buffer.from(line)), flushSync: () => to.flushSync() };
 }
 
 type PrettyPrinter = (to: DestinationStream) => DestinationStream;
