@@ -65,7 +65,8 @@ export class ClientSession implements StreamOwner {
   readonly #headersIn = new HeaderAssembly(MAX_RECEIVED_HEADER_BYTES);
   readonly #encoder = new HeaderEncoder();
   readonly #receiveWindow: ReceiveWindow;
-  readonly #streams = new Map<number, ClientStream>();
+  /** By id. No Map: each table that it has outgrown leads to the next one, so that one grown old keeps all streams since. */
+  readonly #streams: Record<number, ClientStream> = Object.create(null);
   readonly #pings: (() => void)[] = [];
   readonly #byType: Readonly<Record<number, (frame: Frame) => void>> = {
     [FrameType.DATA]: (frame) => this.#data(frame),
@@ -124,7 +125,7 @@ export class ClientSession implements StreamOwner {
       receiveWindowBytes: this.#options.streamWindowBytes,
       maxHeaderBytes: MAX_RECEIVED_HEADER_BYTES,
     });
-    this.#streams.set(id, stream);
+    this.#streams[id] = stream;
     this.#sendHeaders(id, this.#encoder.encode(headers, headerBlock));
     return stream;
   }
@@ -169,7 +170,7 @@ export class ClientSession implements StreamOwner {
   }
 
   removed(stream: ClientStream): void {
-    this.#streams.delete(stream.id);
+    delete this.#streams[stream.id];
     this.outgoing.remove(stream);
   }
 
@@ -242,7 +243,7 @@ export class ClientSession implements StreamOwner {
     this.#encoder.resize(this.#peer.headerTableBytes);
     this.#writer.write({ type: FrameType.SETTINGS, flags: Flag.ACK }, NO_BYTES);
     const more = this.#peer.windowBytes - before.windowBytes;
-    if (more !== 0) for (const stream of this.#streams.values()) stream.openSendWindow(more);
+    if (more !== 0) for (const stream of Object.values(this.#streams)) stream.openSendWindow(more);
     this.#listener.onSettings();
   }
 
@@ -266,7 +267,7 @@ export class ClientSession implements StreamOwner {
     if (payload.length < 8) throw Http2Error.frameSize(`a GOAWAY has ${payload.length} bytes`);
     this.lastStreamId = payload.readUInt32BE(0) & 0x7fffffff;
     this.#listener.onGoaway(payload.readUInt32BE(4), payload.subarray(8));
-    for (const stream of this.#streams.values()) if (stream.id > this.lastStreamId) stream.close();
+    for (const stream of Object.values(this.#streams)) if (stream.id > this.lastStreamId) stream.close();
   }
 
   #windowUpdate(frame: Frame): void {
@@ -279,11 +280,11 @@ export class ClientSession implements StreamOwner {
   /** Undefined for one that is over. Throws an Http2Error for one that never was. */
   #stream({ streamId }: Frame): ClientStream | undefined {
     if (streamId % 2 === 0 || streamId >= this.#nextId) throw Http2Error.protocol(`there is no stream ${streamId}`);
-    return this.#streams.get(streamId);
+    return this.#streams[streamId];
   }
 
   #closed(): void {
-    for (const stream of this.#streams.values()) stream.close();
+    for (const stream of Object.values(this.#streams)) stream.close();
     this.#listener.onClose();
   }
 }
