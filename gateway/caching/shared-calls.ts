@@ -26,15 +26,22 @@ interface SharedCall {
   waiting: number;
 }
 
+/** After how many calls the table of those under way is made anew. */
+const renewal = 256;
+
 /** Creates the set of calls that are shared. */
 export function createSharedCalls(): SharedCalls {
-  const calls = new Map<string, SharedCall>();
+  let calls = new Map<string, SharedCall>();
+  let forgotten = 0;
   const begin = (key: string, timeoutMs: number, make: MakeCall): SharedCall => {
     const left = new AbortController();
     const call = { answer: make({ signal: left.signal, timeoutMs }), left, waiting: 0 };
     calls.set(key, call);
     const forget = () => {
-      if (calls.get(key) === call) calls.delete(key);
+      if (calls.get(key) !== call) return;
+      calls.delete(key);
+      // Each table that a Map has outgrown leads to the next one, so that one grown old keeps all answers since.
+      if (++forgotten % renewal === 0) calls = new Map(calls);
     };
     call.answer.then(forget, forget);
     left.signal.addEventListener("abort", forget);

@@ -7,21 +7,33 @@ export interface RateLimitStore {
 }
 
 /** Most clients that are remembered at one time; a client that is forgotten has all its calls at hand again. */
-const defaultCapacity = 100_000;
+const defaultCapacity = 200_000;
 
-/** Remembers in this process only. `now` is in milliseconds and never goes back. */
+/**
+ * Remembers in this process only, and surely the half of `capacity` that has called last. `now` is in milliseconds and
+ * never goes back.
+ */
 export function memoryRateLimitStore(now: () => number, capacity = defaultCapacity): RateLimitStore {
-  const restoredAt = new Map<string, number>();
+  // Whoever calls is in the first, and the second is forgotten as a whole: to take one out and put it in again for each
+  // call, to keep all in order, would make a new table for every few calls.
+  let recent = new Map<string, { restoredAtMs: number }>();
+  let older = recent;
+  function find(key: string): { restoredAtMs: number } {
+    const known = recent.get(key);
+    if (known) return known;
+    const client = older.get(key) ?? { restoredAtMs: 0 };
+    if (recent.size >= capacity / 2) {
+      older = recent;
+      recent = new Map();
+    }
+    recent.set(key, client);
+    return client;
+  }
   return {
     take(key, allowance) {
-      const verdict = takeOne(restoredAt.get(key) ?? 0, now(), allowance);
-      // Deleted first, for a Map iterates in order of insertion: its first key is the one that has rested longest.
-      restoredAt.delete(key);
-      restoredAt.set(key, verdict.restoredAtMs);
-      if (restoredAt.size > capacity) {
-        const [oldest = ""] = restoredAt.keys();
-        restoredAt.delete(oldest);
-      }
+      const client = find(key);
+      const verdict = takeOne(client.restoredAtMs, now(), allowance);
+      client.restoredAtMs = verdict.restoredAtMs;
       return verdict;
     },
   };
