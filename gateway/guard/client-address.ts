@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { isIP } from "node:net";
+import type { Exchange } from "../http/exchange.ts";
 
 /** What stands between clients and the gateway. */
 export interface Proxies {
@@ -35,6 +36,18 @@ export function clientAddress({ count, header }: Proxies): ClientAddress {
   };
 }
 
+/** What the calls of an exchange's client are counted by: see addressPrefix. */
+export type ClientOf = (exchange: Exchange) => string;
+
+/** Finds that once for each exchange: several limits ask for it. */
+export function createClientOf(proxies: Proxies): ClientOf {
+  const addressOf = clientAddress(proxies);
+  return (exchange) => {
+    exchange.client ??= addressPrefix(addressOf(exchange.request));
+    return exchange.client;
+  };
+}
+
 /**
  * What one client's calls are counted by: its IPv4 address, or the first 64 bits of its IPv6 address, since a client
  * commonly has all that begin alike.
@@ -46,6 +59,7 @@ export function addressPrefix(address: string): string {
 
 /** An address without port, brackets, zone and white space, IPv4 where it is that within IPv6; undefined for none. */
 function canonical(text: string): string | undefined {
+  if (isIP(text) === 4) return text;
   const trimmed = text.trim();
   const bare = /^\[([^\]]*)\](?::\d+)?$/.exec(trimmed)?.[1] ?? /^([\d.]+):\d+$/.exec(trimmed)?.[1] ?? trimmed;
   const [address = ""] = bare.split("%");

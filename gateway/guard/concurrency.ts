@@ -1,6 +1,6 @@
 import { Code, type ConnectError } from "@connectrpc/connect";
 import type { Exchange } from "../http/exchange.ts";
-import { addressPrefix, type ClientAddress } from "./client-address.ts";
+import type { ClientOf } from "./client-address.ts";
 import { tryLater } from "./try-later.ts";
 
 /** How many requests this process takes at one time. */
@@ -8,7 +8,7 @@ export interface ConcurrencyOptions {
   readonly limit: number;
   /** Of them, from one client address, in percent; at least one request. */
   readonly clientShare: number;
-  readonly clientAddress: ClientAddress;
+  readonly clientOf: ClientOf;
 }
 
 /** Counts what this process has under way, and refuses more than it can hold. */
@@ -21,22 +21,22 @@ export interface Concurrency {
 }
 
 /** Creates it with nothing under way. */
-export function createConcurrency({ limit, clientShare, clientAddress }: ConcurrencyOptions): Concurrency {
+export function createConcurrency({ limit, clientShare, clientOf }: ConcurrencyOptions): Concurrency {
   const perClient = Math.max(1, Math.floor((limit * clientShare) / 100));
   const running = new Map<string, number>();
   let all = 0;
   return {
-    enter({ request, response, notes }) {
-      const client = addressPrefix(clientAddress(request));
+    enter(exchange) {
+      const client = clientOf(exchange);
       const own = running.get(client) ?? 0;
       const refusal = all >= limit ? full() : own >= perClient ? greedy() : undefined;
       if (refusal) {
-        notes.shed = true;
+        exchange.notes.shed = true;
         throw refusal;
       }
       all++;
       running.set(client, own + 1);
-      response.once("close", () => {
+      exchange.response.on("close", () => {
         all--;
         const left = (running.get(client) ?? 0) - 1;
         if (left > 0) running.set(client, left);

@@ -1,6 +1,6 @@
 import type { Part } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
-import { clientAddress } from "./client-address.ts";
+import { createClientOf } from "./client-address.ts";
 import { type Concurrency, createConcurrency } from "./concurrency.ts";
 import type { GuardConfig } from "./guard-config.ts";
 import { createIdempotency, type Idempotency } from "./idempotency.ts";
@@ -29,15 +29,15 @@ const settleMs = 10_000;
 
 /** Creates the guard. It remembers in this process where it is given nothing else. */
 export function createGuard(config: GuardConfig, log: Logger, memory: GuardMemory = ownMemory()): Guard {
-  const address = clientAddress(config.proxies);
+  const clientOf = createClientOf(config.proxies);
   const limiter = createRateLimiter({
     store: memory.rateLimits,
-    clientAddress: address,
+    clientOf,
     factor: config.rateLimitFactor,
   });
   const idempotency = createIdempotency({
     store: memory.answers,
-    clientAddress: address,
+    clientOf,
     lifeMs: config.keptAnswersMs,
     log,
   });
@@ -48,7 +48,7 @@ export function createGuard(config: GuardConfig, log: Logger, memory: GuardMemor
     concurrency: createConcurrency({
       limit: config.maxConcurrent,
       clientShare: config.clientShare,
-      clientAddress: address,
+      clientOf,
     }),
     cors: config.cors,
     start: async () => memory.part?.start(),

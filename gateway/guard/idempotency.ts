@@ -9,7 +9,7 @@ import type { Exchange } from "../http/exchange.ts";
 import type { Answer } from "../http/message.ts";
 import { send } from "../http/send.ts";
 import { isUnary } from "../rpc/method-kind.ts";
-import { addressPrefix, type ClientAddress } from "./client-address.ts";
+import type { ClientOf } from "./client-address.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import type { IdempotencyStore, KeptAnswer } from "./idempotency-store.ts";
 import { tryLater } from "./try-later.ts";
@@ -29,7 +29,7 @@ export interface Idempotency {
 /** What it works with. */
 export interface IdempotencyOptions {
   readonly store: IdempotencyStore;
-  readonly clientAddress: ClientAddress;
+  readonly clientOf: ClientOf;
   /** How long an answer is kept, in milliseconds. */
   readonly lifeMs: number;
   readonly log: Logger;
@@ -40,7 +40,7 @@ const graceMs = 5_000;
 
 /** Creates it. The same key of the same user is the same request; where nobody is signed in, of the same address. */
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
-  const { store, clientAddress, lifeMs, log } = options;
+  const { store, clientOf, lifeMs, log } = options;
   const running = new Set<Promise<void>>();
 
   /** From here on the request has its effect and its answer kept, whether its client stays or not. */
@@ -81,7 +81,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       if (exchange.method !== "POST" || !hasEffect(policy)) return;
       const key = readIdempotencyKey(exchange);
       if (key === undefined) return;
-      const whose = user ? `user ${user.id}` : `address ${addressPrefix(clientAddress(exchange.request))}`;
+      const whose = user ? `user ${user.id}` : `address ${clientOf(exchange)}`;
       exchange.beforeCall = (body) => beforeCall(exchange, `${whose}\n${key}`, { policy, body });
     },
     async settled(ms) {

@@ -6,13 +6,13 @@ import type { MethodPolicy, RateLimitPolicy } from "#mesh/contract";
 import type { User } from "#mesh/identity";
 import type { Exchange } from "../http/exchange.ts";
 import type { Allowance, Verdict } from "./allowance.ts";
-import { addressPrefix, type ClientAddress } from "./client-address.ts";
+import type { ClientOf } from "./client-address.ts";
 import type { RateLimitStore } from "./rate-limit-store.ts";
 
 /** What a limiter works with. */
 export interface RateLimiterOptions {
   readonly store: RateLimitStore;
-  readonly clientAddress: ClientAddress;
+  readonly clientOf: ClientOf;
   /** Times what the contracts allow; 0 for no limits at all. */
   readonly factor: number;
 }
@@ -41,18 +41,25 @@ interface Limit {
 }
 
 /** Creates the limiter. */
-export function createRateLimiter({ store, clientAddress, factor }: RateLimiterOptions): RateLimiter {
-  const compiled = new WeakMap<MethodPolicy, readonly Limit[]>();
+export function createRateLimiter({ store, clientOf, factor }: RateLimiterOptions): RateLimiter {
+  const compiled = new WeakMap<MethodPolicy, Record<Limit["per"], readonly Limit[]>>();
 
-  function limitsOf(policy: MethodPolicy): readonly Limit[] {
-    const known = compiled.get(policy) ?? policy.rateLimits.map((limit) => compileLimit(limit, policy, factor));
-    compiled.set(policy, known);
-    return known;
+  function limitsOf(policy: MethodPolicy): Record<Limit["per"], readonly Limit[]> {
+    const known = compiled.get(policy);
+    if (known) return known;
+    const limits = factor === 0 ? [] : policy.rateLimits.map((limit) => compileLimit(limit, policy, factor));
+    const of = (subject: Limit["per"]) => limits.filter(({ per }) => per === subject);
+    const bySubject = { address: of("address"), user: of("user") };
+    compiled.set(policy, bySubject);
+    return bySubject;
   }
 
-  async function take(exchange: Exchange, limits: readonly Limit[], who: () => string): Promise<void> {
+  async function take(exchange: Exchange, limits: readonly Limit[], user: User | undefined): Promise<void> {
+    if (limits.length === 0) return;
+    const who = user ? `user ${user.id}` : clientOf(exchange);
     for (const limit of limits) {
-      const verdict = await store.take(`${limit.key} ${who()}`, limit.allowance);
+      const taken = store.take(`${limit.key} ${who}`, limit.allowance);
+      const verdict = "then" in taken ? await taken : taken;
       exchange.response.appendHeader("RateLimit-Policy", limit.item);
       exchange.response.appendHeader("RateLimit", `"${limit.name}";r=${verdict.remaining};t=${seconds(verdict)}`);
       if (verdict.allowed) continue;
@@ -61,13 +68,9 @@ export function createRateLimiter({ store, clientAddress, factor }: RateLimiterO
     }
   }
 
-  const ofSubject = (policy: MethodPolicy, subject: Limit["per"]) =>
-    factor === 0 ? [] : limitsOf(policy).filter(({ per }) => per === subject);
-  const addressOf = ({ request }: Exchange) => addressPrefix(clientAddress(request));
   return {
-    byAddress: (exchange, policy) => take(exchange, ofSubject(policy, "address"), () => addressOf(exchange)),
-    byUser: (exchange, policy, user) =>
-      take(exchange, ofSubject(policy, "user"), () => (user ? `user ${user.id}` : addressOf(exchange))),
+    byAddress: (exchange, policy) => take(exchange, limitsOf(policy).address, undefined),
+    byUser: (exchange, policy, user) => take(exchange, limitsOf(policy).user, user),
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Logger } from "#mesh/telemetry";
-import { logWhenOver } from "./access-log.ts";
+import { logRequest } from "./access-log.ts";
 import type { ClientLimits } from "./client-limits.ts";
-import { beginExchange, type Exchange } from "./exchange.ts";
+import { beginExchange, type Exchange, endExchange } from "./exchange.ts";
 import { createHeldBytes } from "./held-bytes.ts";
 import { type HttpRequest, type HttpResponse, whenSent } from "./message.ts";
 import { discardRest } from "./read-body.ts";
@@ -26,9 +26,16 @@ export function answerRequests(
   const intake = { ...clients, count: createHeldBytes(clients.maxHeldBytes) };
   return (request: HttpRequest, response: HttpResponse, upgrade?: Upgrade): void => {
     const exchange = beginExchange(request, response, intake);
-    logWhenOver(exchange, log);
-    metrics.count(exchange);
-    whenSent(request, response, () => discardRest(request));
+    metrics.begun();
+    whenSent(request, response, () => {
+      exchange.delivered = true;
+      discardRest(request);
+    });
+    response.on("close", () => {
+      endExchange(exchange);
+      logRequest(exchange, log);
+      metrics.ended(exchange);
+    });
     // A socket that breaks is seen by "close"; without a listener its error would end the process.
     response.on("error", (error) => log.debug({ err: error, requestId: exchange.requestId }, "socket failed"));
     handle(exchange, upgrade);

@@ -3,7 +3,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { MethodPolicy } from "#mesh/contract";
 import { childTrace, newTrace, parseTraceparent, type TraceContext } from "#mesh/telemetry";
 import type { CountHeld, HeldBytes } from "./held-bytes.ts";
-import { type Answer, type HttpRequest, type HttpResponse, whenSent } from "./message.ts";
+import type { Answer, HttpRequest, HttpResponse } from "./message.ts";
 
 /** One HTTP request and its answer, with what the gateway knows about it. */
 export interface Exchange {
@@ -19,6 +19,8 @@ export interface Exchange {
   readonly trace: TraceContext;
   /** performance.now() at the start. */
   readonly startedMs: number;
+  /** Address of the other end of the connection; undefined over a Unix socket. */
+  readonly peer: string | undefined;
   /** Aborts when the client goes away before the answer is complete. */
   readonly signal: AbortSignal;
   /** How long the body may take, in milliseconds, where it is read as a whole. */
@@ -29,6 +31,8 @@ export interface Exchange {
   readonly held: HeldBytes;
   /** What the access log says besides. */
   readonly notes: Notes;
+  /** What the limits count its client's calls by, once one has asked. */
+  client: string | undefined;
   /** The answer has been sent to its end. */
   delivered: boolean;
   /** The call goes on when the client goes away: `signal` does not abort. */
@@ -68,27 +72,26 @@ export interface Intake extends Pick<Exchange, "bodyTimeoutMs" | "maxUploadBytes
 
 const requestIdPattern = /^[\w.:/+=-]{1,128}$/;
 
-/** Begins an exchange: names it, traces it and watches for the client to go away. */
+/** An exchange as whoever has begun it has to end it. */
+export interface BegunExchange extends Exchange {
+  /** Aborts `signal`. */
+  readonly leaving: AbortController;
+}
+
+/** Begins an exchange: names it and traces it. */
 export function beginExchange(
   request: HttpRequest,
   response: HttpResponse,
   { bodyTimeoutMs, maxUploadBytes, count }: Intake,
-): Exchange {
+): BegunExchange {
   const startedMs = performance.now();
   const [path, query] = splitTarget(request.url ?? "/");
   const given = headerOf(request, "x-request-id");
   const requestId = given !== undefined && requestIdPattern.test(given) ? given : randomUUID();
   const parent = parseTraceparent(headerOf(request, "traceparent"));
-  const controller = new AbortController();
-  whenSent(request, response, () => {
-    exchange.delivered = true;
-  });
-  response.on("close", () => {
-    if (!exchange.delivered && !exchange.outlivesClient)
-      controller.abort(new ConnectError("the client went away", Code.Canceled));
-  });
+  const leaving = new AbortController();
   response.setHeader("X-Request-Id", requestId);
-  const exchange: Exchange = {
+  return {
     request,
     response,
     method: request.method ?? "GET",
@@ -97,17 +100,26 @@ export function beginExchange(
     requestId,
     trace: parent ? childTrace(parent) : newTrace(),
     startedMs,
-    signal: controller.signal,
+    // A request that is cut off loses its socket before the end.
+    peer: request.socket.remoteAddress,
+    leaving,
+    signal: leaving.signal,
     bodyTimeoutMs,
     maxUploadBytes,
-    held: count(response),
+    held: count(),
     notes: {},
+    client: undefined,
     delivered: false,
     outlivesClient: false,
     beforeCall: undefined,
     beforeAnswer: undefined,
   };
-  return exchange;
+}
+
+/** Ends an exchange whose answer is over: its client has seen it whole, or has gone away. */
+export function endExchange({ delivered, outlivesClient, leaving, held }: BegunExchange): void {
+  if (!delivered && !outlivesClient) leaving.abort(new ConnectError("the client went away", Code.Canceled));
+  held.release();
 }
 
 /** Status told of an answer that the client did not wait for. */

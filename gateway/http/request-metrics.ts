@@ -13,8 +13,10 @@ const OK = 0;
 
 /** What the gateway counts of its requests. */
 export interface RequestMetrics {
-  /** Counts a request from its begin to its end. */
-  count(exchange: Exchange): void;
+  /** Counts a request from here on as one under way. */
+  begun(): void;
+  /** Counts how a request has ended. */
+  ended(exchange: Exchange): void;
   /** Tells of it while it runs. */
   readonly part: Part;
 }
@@ -24,7 +26,8 @@ export function createRequestMetrics({ metricsPort }: { readonly metricsPort: nu
   const told = metricsPort === 0 ? undefined : new RequestCounts();
   let end: (() => void) | undefined;
   return {
-    count: (exchange) => told?.count(exchange),
+    begun: () => told?.begun(),
+    ended: (exchange) => told?.ended(exchange),
     part: {
       name: "metrics of requests",
       async start() {
@@ -43,9 +46,24 @@ class RequestCounts {
   #active = 0;
   #replayed = 0;
 
-  count(exchange: Exchange): void {
+  begun(): void {
     this.#active++;
-    exchange.response.on("close", () => this.#ended(exchange));
+  }
+
+  ended(exchange: Exchange): void {
+    const { method, notes, request, startedMs } = exchange;
+    this.#active--;
+    if (notes.replayed) this.#replayed++;
+    const reason = notes.shed ? "concurrency" : notes.limited;
+    if (reason !== undefined) this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+    const labels = {
+      http_request_method: methods.has(method) ? method : "_OTHER",
+      http_route: notes.route ?? "",
+      http_response_status_code: String(statusOfAnswer(exchange)),
+      grpc_status: statusName(notes.code ?? (exchange.delivered ? OK : Code.Canceled)),
+      network_protocol_version: request.httpVersionMajor === 2 ? "2" : request.httpVersion,
+    };
+    this.#histogramOf(labels).record((performance.now() - startedMs) / 1_000);
   }
 
   families(): Family[] {
@@ -70,22 +88,6 @@ class RequestCounts {
         samples: replayed,
       },
     ];
-  }
-
-  #ended(exchange: Exchange): void {
-    const { method, notes, request, startedMs } = exchange;
-    this.#active--;
-    if (notes.replayed) this.#replayed++;
-    const reason = notes.shed ? "concurrency" : notes.limited;
-    if (reason !== undefined) this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
-    const labels = {
-      http_request_method: methods.has(method) ? method : "_OTHER",
-      http_route: notes.route ?? "",
-      http_response_status_code: String(statusOfAnswer(exchange)),
-      grpc_status: statusName(notes.code ?? (exchange.delivered ? OK : Code.Canceled)),
-      network_protocol_version: request.httpVersionMajor === 2 ? "2" : request.httpVersion,
-    };
-    this.#histogramOf(labels).record((performance.now() - startedMs) / 1_000);
   }
 
   #histogramOf(labels: Labels): Histogram {
