@@ -1,5 +1,6 @@
 import type { Logger } from "#mesh/telemetry";
 import { logRequest } from "./access-log.ts";
+import { byTurn } from "./by-turn.ts";
 import type { ClientLimits } from "./client-limits.ts";
 import { beginExchange, type Exchange, endExchange } from "./exchange.ts";
 import { createHeldBytes } from "./held-bytes.ts";
@@ -23,6 +24,7 @@ export function answerRequests(
   handle: (exchange: Exchange, upgrade?: Upgrade) => void,
   { clients, log, metrics }: Watching,
 ) {
+  const handOn = byTurn<Exchange>((exchange) => handle(exchange));
   const intake = { ...clients, count: createHeldBytes(clients.maxHeldBytes) };
   return (request: HttpRequest, response: HttpResponse, upgrade?: Upgrade): void => {
     const exchange = beginExchange(request, response, intake);
@@ -38,6 +40,7 @@ export function answerRequests(
     });
     // A socket that breaks is seen by "close"; without a listener its error would end the process.
     response.on("error", (error) => log.debug({ err: error, requestId: exchange.requestId }, "socket failed"));
-    handle(exchange, upgrade);
+    if (upgrade) handle(exchange, upgrade);
+    else handOn(exchange);
   };
 }

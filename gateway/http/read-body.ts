@@ -12,7 +12,7 @@ const discardedMs = 5_000;
 /** How often a client is looked at that is still sending. */
 const lookMs = 10;
 
-const noBytes = new Uint8Array(0);
+const noBytes = Buffer.alloc(0);
 
 /** Which bodies are read. */
 export interface BodyLimits {
@@ -69,9 +69,11 @@ export async function refuseBody(exchange: Exchange): Promise<void> {
   if (request.headers["content-length"] !== undefined) throw noBodyTaken();
   // A body in chunks may turn out to be empty.
   sendContinue(request, response);
-  await collect(exchange, 0).catch((refusal: unknown) => {
+  try {
+    await collect(exchange, 0);
+  } catch (refusal) {
     throw refusal instanceof EdgeError ? noBodyTaken() : refusal;
-  });
+  }
 }
 
 function announcesBody(request: HttpRequest): boolean {
@@ -159,7 +161,20 @@ export function encodingOf({ headers }: HttpRequest): Encoding | null {
   });
 }
 
-function collect({ request, held, bodyTimeoutMs }: Exchange, limitBytes: number): Promise<Buffer> {
+function collect(exchange: Exchange, limitBytes: number): Buffer | Promise<Buffer> {
+  const { request } = exchange;
+  // Most bodies come with their heads. "complete" says that of HTTP/1.1 only.
+  const arrived = !("stream" in request) && request.complete && !request.destroyed;
+  return arrived ? takeArrived(exchange, limitBytes) : gather(exchange, limitBytes);
+}
+
+function takeArrived({ request, held }: Exchange, limitBytes: number): Buffer {
+  if (request.readableLength > limitBytes) throw tooLarge(limitBytes);
+  held.add(request.readableLength);
+  return request.read() ?? noBytes;
+}
+
+function gather({ request, held, bodyTimeoutMs }: Exchange, limitBytes: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const body = new Gathered();
   const timer = setTimeout(() => refuse(tooSlow(bodyTimeoutMs)), bodyTimeoutMs);
