@@ -165,7 +165,7 @@ async function dispatch(exchange: Exchange, parts: EdgeParts, upgrade: Upgrade |
     return rpc.refuse(exchange, refusal);
   }
   if (byRpc) return rpc.handle(exchange);
-  if (await answerHealth(exchange, upstreams, parts.stopping())) return;
+  if (healthPaths.includes(exchange.path) && (await answerHealth(exchange, upstreams, parts.stopping()))) return;
   if (pages?.(exchange)) return;
   return rest(exchange);
 }

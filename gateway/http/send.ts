@@ -29,13 +29,15 @@ export function send(
     return;
   }
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  const answer = { "content-type": "application/json", ...lowerCased(headers) };
+  const answer = lowerCased(headers);
+  answer["content-type"] ??= "application/json";
   if (length >= minCompressedBytes && isCompressible(answer)) {
     response.appendHeader("Vary", "Accept-Encoding");
     const encoding = chooseEncoding(request.headers["accept-encoding"]?.toString());
     if (encoding) return void sendCompressed(exchange, { status, headers: answer, body, encoding });
   }
-  response.writeHead(status, { ...answer, "content-length": length }).end(body);
+  answer["content-length"] = length;
+  response.writeHead(status, answer).end(body);
 }
 
 interface Compressed {

@@ -38,7 +38,7 @@ interface Walk {
   readonly decoded: readonly string[];
   /** The last segment without its verb, when it ends with a verb that some route has. */
   readonly cut: { readonly raw: string; readonly decoded: string; readonly verb: string } | undefined;
-  readonly methods: Set<string>;
+  readonly methods: string[];
 }
 
 interface Hit<R> {
@@ -61,7 +61,7 @@ export function createRouteTree<R>(): RouteTree<R> {
     match(httpMethod, path) {
       const walk = beginWalk(httpMethod, path, verbs);
       const hit = visit(walk, root, 0);
-      if (hit === undefined) return { found: false, methods: [...walk.methods].sort() };
+      if (hit === undefined) return { found: false, methods: [...new Set(walk.methods)].sort() };
       return { found: true, route: hit.entry.route, values: capture(walk, hit) };
     },
   };
@@ -100,7 +100,7 @@ function beginWalk(httpMethod: string, path: string, verbs: ReadonlySet<string>)
   const verb = last.slice(colon + 1);
   const cutRaw = last.slice(0, colon);
   const cut = colon >= 0 && verbs.has(verb) ? { raw: cutRaw, decoded: decodeSegment(cutRaw), verb } : undefined;
-  return { httpMethod, raw, decoded, cut, methods: new Set() };
+  return { httpMethod, raw, decoded, cut, methods: [] };
 }
 
 /** Each node is reached by one way only, so a walk visits no node twice. */
@@ -145,7 +145,7 @@ function pick<R>(walk: Walk, node: Node<R>, verb: string): Hit<R> | undefined {
   if (ends === undefined) return undefined;
   const entry = ends.get(walk.httpMethod) ?? ends.get("*");
   if (entry) return { entry, verb };
-  for (const method of ends.keys()) walk.methods.add(method);
+  walk.methods.push(...ends.keys());
   return undefined;
 }
 

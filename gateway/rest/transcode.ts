@@ -13,11 +13,11 @@ import { answerUnary } from "./answer-unary.ts";
 import type { HttpParts } from "./bind.ts";
 import { asksForPretty } from "./bind-query.ts";
 import { answerExplanation } from "./explain.ts";
-import { findRoute } from "./find-route.ts";
+import { type FoundRoute, findRoute } from "./find-route.ts";
 import { nameSources } from "./name-sources.ts";
 import { readForm } from "./read-form.ts";
 import { readRequestStream } from "./request-stream.ts";
-import type { Route, RouteTable } from "./route-table.ts";
+import type { RouteTable } from "./route-table.ts";
 import { transcodeRequests, transcodeResponses } from "./transcode-stream.ts";
 
 /** What REST needs. */
@@ -44,60 +44,57 @@ export function createTranscoder(options: TranscoderOptions): Transcode {
   return async (exchange) => {
     const { request } = exchange;
     const { route, values } = findRoute(table, exchange);
-    const { method } = route.policy;
+    const { method, caching } = route.policy;
     exchange.notes.route = route.template.text;
     await gate(exchange, route.policy);
     const askedMs = readTimeout(request.headers);
-    const timeLeft = () => remainingMs(exchange, route.policy, askedMs);
-    const how = { ...options, route, transport: upstreams.channel(method.parent) };
+    const transport = upstreams.channel(method.parent);
     if (route.onlyBySocket) throw needsSocket(exchange);
     if (isClientStreaming(method)) {
       const messages = readRequestStream(exchange, { route, values, limitBytes: maxBodyBytes });
-      return transcodeRequests(exchange, { method, messages }, { ...how, timeoutMs: timeLeft() });
+      const timeoutMs = remainingMs(exchange, route.policy, askedMs);
+      return transcodeRequests(exchange, { method, messages }, { ...options, route, transport, timeoutMs });
     }
-    const parts = { values, query: exchange.query, ...(await bodyOf(exchange, route, maxBodyBytes)) };
+    const parts = await readParts(exchange, { route, values }, maxBodyBytes);
     if (options.explain && headerOf(request, "x-explain") === "1") {
       answerExplanation(exchange, { route, parts, message: route.bind(parts), registry });
       return;
     }
     if (isServerStreaming(method)) {
       const message = route.bind(parts);
-      return transcodeResponses(exchange, { method, message }, { ...how, timeoutMs: timeLeft() });
+      const timeoutMs = remainingMs(exchange, route.policy, askedMs);
+      return transcodeResponses(exchange, { method, message }, { ...options, route, transport, timeoutMs });
     }
     if (!isUnary(method)) throw new TypeError(`${route.template.text} serves streams in both directions`);
     const message = route.encode(parts);
     const pretty = asksForPretty(exchange.query);
-    const timeoutMs = timeLeft();
+    const timeoutMs = remainingMs(exchange, route.policy, askedMs);
+    const { beforeCall } = exchange;
     // The same form has another boundary each time.
-    if (await exchange.beforeCall?.(parts.form ? message : parts.body)) return;
-    const { caching } = route.policy;
-    const response = await callUnary(exchange, how.transport, { method, message, timeoutMs, caching }).catch(
-      (thrown: unknown) => {
-        throw thrown instanceof ConnectError ? nameSources(route, thrown, parts.form ? "form" : "body") : thrown;
-      },
-    );
-    const { forwardHeaders } = how.transport.metadata;
-    answerUnary(exchange, route, { response, pretty, forwardHeaders });
+    if (beforeCall && (await beforeCall(parts.form ? message : parts.body))) return;
+    try {
+      const response = await callUnary(exchange, transport, { method, message, timeoutMs, caching });
+      answerUnary(exchange, route, { response, pretty, forwardHeaders: transport.metadata.forwardHeaders });
+    } catch (thrown) {
+      throw thrown instanceof ConnectError ? nameSources(route, thrown, parts.form ? "form" : "body") : thrown;
+    }
   };
 }
 
-async function bodyOf(
-  exchange: Exchange,
-  route: Route,
-  limitBytes: number,
-): Promise<Omit<HttpParts, "values" | "query">> {
+/** Reads the body as the route takes it. */
+async function readParts(exchange: Exchange, { route, values }: FoundRoute, limitBytes: number): Promise<HttpParts> {
   const { form, takesRawBody } = route;
-  const { request } = exchange;
+  const { request, query } = exchange;
   const contentType = request.headers["content-type"];
   if (route.body === "") {
     await refuseBody(exchange);
-    return { body: undefined, contentType };
+    return { values, query, body: undefined, contentType };
   }
   const otherType = form && formType;
   const body = await readBody(exchange, { limitBytes, anyType: takesRawBody, otherType });
-  if (form === undefined || mediaTypeOf(request) !== formType) return { body, contentType };
+  if (form === undefined || mediaTypeOf(request) !== formType) return { values, query, body, contentType };
   const parts = await readForm(form, { contentType: contentType ?? "", body: body ?? Buffer.alloc(0) });
-  return { body: undefined, contentType, form: parts };
+  return { values, query, body: undefined, contentType, form: parts };
 }
 
 function needsSocket({ request }: Exchange): EdgeError {

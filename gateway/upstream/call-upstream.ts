@@ -77,7 +77,8 @@ function ownChannel(transport: Transport, metadata: MetadataRules): UpstreamChan
 }
 
 /** What of a request goes on to the service: who calls, until when, and under which trace and id. */
-export function scopeOf({ signal, trace, requestId, request, notes }: Exchange, timeoutMs: number): Scope {
+function scopeOf(exchange: Exchange, { signal, timeoutMs }: Wait): Scope {
+  const { trace, requestId, request, notes } = exchange;
   const { authorization } = request.headers;
   const { explained = false } = notes;
   return { signal, trace, requestId, authorization, explained, deadline: Date.now() + timeoutMs };
@@ -99,8 +100,8 @@ export async function callBytes(exchange: Exchange, channel: UpstreamChannel, ca
   const startedMs = performance.now();
   const metadata = channel.metadata.forwarded(exchange);
   const make = (wait: Wait) =>
-    runInScope({ ...scopeOf(exchange, wait.timeoutMs), signal: wait.signal }, () =>
-      channel.unaryBytes(method, { ...wait, metadata }, message),
+    runInScope(scopeOf(exchange, wait), () =>
+      channel.unaryBytes(method, { signal: wait.signal, timeoutMs: wait.timeoutMs, metadata }, message),
     );
   try {
     const alone = caching === undefined || !isRead(exchange, method) || wantsFresh(exchange);
@@ -119,9 +120,10 @@ export function streamBytes(
   call: { readonly method: DescMethod; readonly timeoutMs: number; readonly listener: ByteListener },
 ): Promise<Call> {
   const { method, timeoutMs, listener } = call;
+  const { signal } = exchange;
   const metadata = channel.metadata.forwarded(exchange);
-  return runInScope(scopeOf(exchange, timeoutMs), () =>
-    channel.streamBytes(method, { signal: exchange.signal, timeoutMs, metadata }, listener),
+  return runInScope(scopeOf(exchange, { signal, timeoutMs }), () =>
+    channel.streamBytes(method, { signal, timeoutMs, metadata }, listener),
   );
 }
 
@@ -161,7 +163,7 @@ export function callStream(
 ): Promise<StreamResponse> {
   const { method, messages, timeoutMs, signal = exchange.signal } = call;
   const headers = pairsOf(metadata.forwarded(exchange));
-  return runInScope({ ...scopeOf(exchange, timeoutMs), signal }, () =>
+  return runInScope(scopeOf(exchange, { signal, timeoutMs }), () =>
     transport.stream(method, signal, timeoutMs, headers, messages),
   );
 }
