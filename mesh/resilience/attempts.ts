@@ -1,6 +1,7 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { Picked } from "#mesh/balance";
-import type { AttemptInfo, CallContext } from "./call.ts";
+import type { BreakerPermit } from "./breaker.ts";
+import type { AttemptInfo, CallContext, CallWorld } from "./call.ts";
 import type { CallEnd } from "./call-end.ts";
 import type { CallRecord } from "./call-record.ts";
 import { endpointVerdict, type Testimony } from "./code-class.ts";
@@ -9,13 +10,20 @@ import type { AttemptKind } from "./explanation.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 import { untilAborted } from "./until-aborted.ts";
 
-/** One call while its attempts are made. */
+type Times = Pick<Testimony, "givenMs" | "usualMs">;
+
+/** One call on its way through its guards to its attempts. */
 export interface RunningCall<T> extends CallContext<T> {
   readonly end: CallEnd;
   readonly record: CallRecord;
-  readonly tried: Set<string>;
-  /** Told when the answer of a stream begins. */
-  readonly onOpened?: () => void;
+  /** Ids of the endpoints to which attempts were made. */
+  tried: readonly string[];
+  /** By which the breaker judges, in the end, an answer that did not come in time. */
+  readonly times: Times;
+  /** What the breaker is to be told in the end. */
+  permit: BreakerPermit | undefined;
+  /** Gives the place in the bulkhead back. */
+  release: (() => void) | undefined;
 }
 
 /** An attempt that is about to be made. */
@@ -41,11 +49,11 @@ export function pickEndpoint<T>(
   distinct: boolean,
 ): Picked | undefined {
   const now = world.now();
-  const ejected = (id: string) => guards.ejection?.isEjected(id, now) ?? false;
-  const wish = { now, tried, ejected, key: request.key, distinct };
+  const ejected = (id: string) => guards.ejection?.isEjected(id, now) === true || world.unreachable(id);
   const version = request.route?.version;
-  const picked = world.pick({ ...wish, version });
-  return picked || version === undefined || distinct ? picked : world.pick(wish);
+  const wish = { now, tried: tried.length > 0 ? new Set(tried) : NONE, ejected, key: request.key, distinct, version };
+  const picked = world.pick(wish);
+  return picked || version === undefined || distinct ? picked : world.pick({ ...wish, version: undefined });
 }
 
 /**
@@ -62,24 +70,36 @@ export function pickTransparent<T>(call: RunningCall<T>, { progress }: Failure, 
  * Never rejects.
  */
 export async function makeAttempt<T>(call: RunningCall<T>, next: NextAttempt, limits: Limits): Promise<Outcome<T>> {
-  const { world, record, guards, request, tried } = call;
+  const { world, record, guards, request } = call;
   const { picked, number, kind } = next;
   const { endpoint, panic } = picked;
-  tried.add(endpoint.id);
+  call.tried = [...call.tried, endpoint.id];
   const startedAt = world.now();
   // A server that knew of an attempt's limit would end the stream then, however far it is.
   const deadline = request.stream ? request.deadline : Math.min(request.deadline, startedAt + limits.timeoutMs);
   const times = timesOf(call, startedAt, deadline);
   let openedAfterMs: number | undefined;
   const opened = () => {
-    openedAfterMs = world.now() - startedAt;
-    call.onOpened?.();
+    const now = world.now();
+    openedAfterMs = now - startedAt;
+    // A probe has its own deadline, which no stream keeps: it has shown enough once it is open.
+    if (call.permit?.probe) call.permit.end("success", now);
   };
-  const outcome = await limited(call, next, { ...limits, deadline, opened });
+  const info = { number, kind, deadline, opened };
+  let outcome: Outcome<T> | undefined;
+  try {
+    outcome = await (Number.isFinite(limits.timeoutMs)
+      ? limited(world, endpoint, info, limits)
+      : untilAborted(world.attempt(endpoint, info, limits.signal), limits.signal));
+  } catch (error) {
+    // A transport answers with an outcome; one that throws has a defect, which the call must survive.
+    const message = "the transport failed";
+    outcome = { ok: false, code: Code.INTERNAL, message, progress: "maybe_processed", error };
+  }
   picked.done();
   const now = world.now();
   const durationMs = now - startedAt;
-  const ended = outcome ?? call.end.failure() ?? lostFailure;
+  const ended = outcome ?? call.end.failure ?? lostFailure;
   const code = ended.ok ? Code.OK : ended.code;
   const pushbackMs = ended.ok ? undefined : ended.pushbackMs;
   const lost = ended === lostFailure;
@@ -109,11 +129,7 @@ export async function makeAttempt<T>(call: RunningCall<T>, next: NextAttempt, li
  * How much time a call or an attempt that begins now has, and what half of the others took. Running out of time says
  * nothing about who answers a stream.
  */
-export function timesOf<T>(
-  { request, guards }: CallContext<T>,
-  startedAt: number,
-  deadline: number,
-): Pick<Testimony, "givenMs" | "usualMs"> {
+export function timesOf<T>({ request, guards }: CallContext<T>, startedAt: number, deadline: number): Times {
   if (request.stream) return { givenMs: 0, usualMs: Number.POSITIVE_INFINITY };
   return { givenMs: deadline - startedAt, usualMs: guards.latency.quantile(0.5, 20, startedAt) };
 }
@@ -125,42 +141,33 @@ const lostFailure: Outcome<never> = {
   progress: "maybe_processed",
 };
 
-/** Makes an attempt within its time; undefined when it was ended from outside. */
-async function limited<T>(
-  { world }: RunningCall<T>,
-  { picked, number, kind }: NextAttempt,
-  { signal, timeoutMs, deadline, opened }: Limits & Pick<AttemptInfo, "deadline" | "opened">,
-): Promise<Outcome<T> | undefined> {
-  const attempt = async (ownSignal: EndSignal, begun: () => void): Promise<Outcome<T>> => {
-    try {
-      return await world.attempt(picked.endpoint, { number, kind, deadline, opened: begun }, ownSignal);
-    } catch (error) {
-      // A transport answers with an outcome; one that throws has a defect, which the call must survive.
-      return { ok: false, code: Code.INTERNAL, message: "the transport failed", progress: "maybe_processed", error };
-    }
-  };
-  if (!Number.isFinite(timeoutMs)) return untilAborted(attempt(signal, opened), signal);
+const NONE: ReadonlySet<string> = new Set();
 
+/** Makes an attempt within a time of its own; undefined when it was ended from outside. */
+async function limited<T>(
+  world: CallWorld<T>,
+  endpoint: Picked["endpoint"],
+  info: AttemptInfo,
+  { signal, timeoutMs }: Limits,
+): Promise<Outcome<T> | undefined> {
   const own = new Ending();
-  const timer = new Ending();
-  const begun = () => {
-    timer.abort();
-    opened();
+  let timedOut: Outcome<T> | undefined;
+  const stopClock = world.after(timeoutMs, () => {
+    const message = `the attempt took longer than ${timeoutMs} ms`;
+    timedOut = { ok: false, code: Code.DEADLINE_EXCEEDED, message, progress: "maybe_processed" };
+    own.abort();
+  });
+  const opened = () => {
+    stopClock();
+    info.opened();
   };
   const follow = () => own.abort();
   signal.addEventListener("abort", follow);
-  const timedOut = world.sleep(timeoutMs, timer).then((): Outcome<T> | undefined => {
-    if (timer.aborted) return undefined;
-    own.abort();
-    const message = `the attempt took longer than ${timeoutMs} ms`;
-    return { ok: false, code: Code.DEADLINE_EXCEEDED, message, progress: "maybe_processed" };
-  });
   try {
-    const outcome = await untilAborted(attempt(own, begun), own);
-    if (outcome || signal.aborted) return outcome;
-    return await timedOut;
+    const outcome = await untilAborted(world.attempt(endpoint, { ...info, opened }, own), own);
+    return outcome || signal.aborted ? outcome : timedOut;
   } finally {
-    timer.abort();
+    stopClock();
     signal.removeEventListener("abort", follow);
   }
 }

@@ -4,48 +4,38 @@ import { Ending, type EndSignal } from "./ending.ts";
 import type { DecidedBy } from "./explanation.ts";
 import type { Failure } from "./outcome.ts";
 
-/** What ends a call from outside: its deadline, or its caller. */
-export interface CallEnd {
-  /** Aborts when the call ends. */
-  readonly signal: EndSignal;
-  /** How it ended; undefined as long as it goes on. */
-  failure(): (Failure & { readonly by: DecidedBy }) | undefined;
+/** Ends a call from outside: at its deadline, or when its caller's signal aborts. */
+export class CallEnd extends Ending {
+  /** How the call ended; undefined as long as it goes on. */
+  failure: (Failure & { readonly by: DecidedBy }) | undefined;
+  readonly #signal: EndSignal | undefined;
+  readonly #cancelled = () => this.#end("caller", Code.CANCELLED, "the caller has cancelled");
+  #stopClock: (() => void) | undefined;
+
+  /** Watches the clock and the signal until it is closed. */
+  constructor(
+    { deadline, signal }: { readonly deadline: number; readonly signal?: EndSignal | undefined },
+    world: Pick<CallWorld<unknown>, "now" | "after">,
+  ) {
+    super();
+    this.#signal = signal;
+    if (signal?.aborted) this.#cancelled();
+    signal?.addEventListener("abort", this.#cancelled);
+    const remainingMs = deadline - world.now();
+    const passed = () => this.#end("deadline", Code.DEADLINE_EXCEEDED, "the deadline has passed");
+    if (remainingMs <= 0) passed();
+    else if (Number.isFinite(remainingMs)) this.#stopClock = world.after(remainingMs, passed);
+  }
+
   /** Takes the timer and the listener away. */
-  close(): void;
-}
-
-/** Watches the deadline and the caller's signal. */
-export function watchCallEnd(
-  { deadline, signal }: { readonly deadline: number; readonly signal?: EndSignal | undefined },
-  world: Pick<CallWorld<unknown>, "now" | "sleep">,
-): CallEnd {
-  const over = new Ending();
-  const timer = new Ending();
-  let ended: (Failure & { readonly by: DecidedBy }) | undefined;
-
-  function end(by: DecidedBy, code: Code, message: string): void {
-    if (ended) return;
-    ended = { ok: false, by, code, message, progress: "maybe_processed" };
-    over.abort();
+  close(): void {
+    this.#stopClock?.();
+    this.#signal?.removeEventListener("abort", this.#cancelled);
   }
-  const passed = () => end("deadline", Code.DEADLINE_EXCEEDED, "the deadline has passed");
-  const cancelled = () => end("caller", Code.CANCELLED, "the caller has cancelled");
 
-  if (signal?.aborted) cancelled();
-  signal?.addEventListener("abort", cancelled);
-  const remainingMs = deadline - world.now();
-  if (remainingMs <= 0) passed();
-  else if (Number.isFinite(remainingMs)) {
-    void world.sleep(remainingMs, timer).then(() => {
-      if (!timer.aborted) passed();
-    });
+  #end(by: DecidedBy, code: Code, message: string): void {
+    if (this.failure) return;
+    this.failure = { ok: false, by, code, message, progress: "maybe_processed" };
+    this.abort();
   }
-  return {
-    signal: over,
-    failure: () => ended,
-    close() {
-      timer.abort();
-      signal?.removeEventListener("abort", cancelled);
-    },
-  };
 }

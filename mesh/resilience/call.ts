@@ -78,6 +78,10 @@ export interface CallWorld<T> {
   random(): number;
   /** Resolves after so long, or at once when the signal aborts, and then leaves no timer behind. Never rejects. */
   sleep(ms: number, signal: EndSignal): Promise<void>;
+  /** Calls `ring` after so long, unless what it returns is called before. */
+  after(ms: number, ring: () => void): () => void;
+  /** Whether an endpoint cannot be reached at the moment: it is as good as ejected. */
+  unreachable(id: string): boolean;
   /** Chooses an endpoint; undefined when there is none. */
   pick(request: PickRequest): Picked | undefined;
   /** Makes one attempt, and ends it when the signal aborts. */

@@ -12,19 +12,19 @@ export interface EndSignal {
  */
 export class Ending implements EndSignal {
   #aborted = false;
-  #listeners: (() => void)[] = [];
+  #listeners: readonly (() => void)[] = NONE;
 
   get aborted(): boolean {
     return this.#aborted;
   }
 
   addEventListener(_type: "abort", listener: () => void): void {
-    if (!this.#aborted) this.#listeners.push(listener);
+    if (!this.#aborted) this.#listeners = [...this.#listeners, listener];
   }
 
   removeEventListener(_type: "abort", listener: () => void): void {
     const at = this.#listeners.indexOf(listener);
-    if (at >= 0) this.#listeners.splice(at, 1);
+    if (at >= 0) this.#listeners = this.#listeners.toSpliced(at, 1);
   }
 
   /** Ends it. The second time does nothing. */
@@ -32,7 +32,9 @@ export class Ending implements EndSignal {
     if (this.#aborted) return;
     this.#aborted = true;
     const listeners = this.#listeners;
-    this.#listeners = [];
+    this.#listeners = NONE;
     for (const listener of listeners) listener();
   }
 }
+
+const NONE: readonly (() => void)[] = [];

@@ -38,7 +38,7 @@ interface Race<T> {
 export async function runHedged<T>(call: RunningCall<T>, policy: HedgePolicy): Promise<Outcome<T>> {
   const { record, world, guards, request } = call;
   const delayMs = hedgeDelayMs(policy, guards.latency, world.now());
-  record.hedgeDelay(delayMs);
+  record.hedgeDelayMs = delayMs;
   const race: Race<T> = {
     call,
     policy,
@@ -51,7 +51,7 @@ export async function runHedged<T>(call: RunningCall<T>, policy: HedgePolicy): P
   };
   const first = pickEndpoint(call, false);
   if (!first) {
-    record.stop("no_endpoint");
+    record.stopped = "no_endpoint";
     return noEndpoint(request.target);
   }
   begin(race, "first", first);
@@ -73,13 +73,13 @@ async function run<T>(race: Race<T>, delayMs: number | undefined): Promise<Outco
   for (;;) {
     record.enter(running.size > 0 ? "attempts" : "backoff");
     const settled = await nextEvent(race);
-    const over = end.failure();
+    const over = end.failure;
     if (settled?.outcome.ok) {
-      record.stop("answered");
+      record.stopped = "answered";
       return settled.outcome;
     }
     if (over) {
-      record.stop("ended");
+      record.stopped = "ended";
       return over;
     }
     if (settled && !settled.outcome.ok) {
@@ -102,7 +102,7 @@ async function nextEvent<T>({ call, running, open, nextAt }: Race<T>) {
     events.push(world.sleep(Math.max(0, waitMs), timer).then(() => undefined));
   }
   try {
-    return await untilAborted(Promise.race(events), end.signal);
+    return await untilAborted(Promise.race(events), end);
   } finally {
     timer.abort();
   }
@@ -112,7 +112,7 @@ function begin<T>(race: Race<T>, kind: AttemptKind, picked: Picked): void {
   const { call, running } = race;
   const controller = new Ending();
   const follow = () => controller.abort();
-  call.end.signal.addEventListener("abort", follow);
+  call.end.addEventListener("abort", follow);
   race.begun += 1;
   if (kind !== "transparent") race.counted += 1;
   const limits = { signal: controller, timeoutMs: Number.POSITIVE_INFINITY };
@@ -120,7 +120,7 @@ function begin<T>(race: Race<T>, kind: AttemptKind, picked: Picked): void {
   const attempt: Running<T> = {
     controller,
     settled: made.then((outcome) => {
-      call.end.signal.removeEventListener("abort", follow);
+      call.end.removeEventListener("abort", follow);
       running.delete(attempt);
       return { attempt, outcome };
     }),
@@ -172,5 +172,5 @@ function fatal<T>(race: Race<T>, reason: StopReason): false {
 
 function close<T>(race: Race<T>, reason: StopReason): void {
   race.open = false;
-  race.call.record.stop(reason);
+  race.call.record.stopped = reason;
 }

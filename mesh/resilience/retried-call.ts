@@ -22,13 +22,13 @@ export async function runRetried<T>(call: RunningCall<T>): Promise<Outcome<T>> {
   for (let number = 1; ; number++) {
     const picked = chosen ?? pickEndpoint(call, false);
     if (!picked) {
-      record.stop("no_endpoint");
+      record.stopped = "no_endpoint";
       return noEndpoint(request.target);
     }
     record.enter("attempts");
-    const outcome = await makeAttempt(call, { number, kind, picked }, { signal: end.signal, timeoutMs });
+    const outcome = await makeAttempt(call, { number, kind, picked }, { signal: end, timeoutMs });
     record.enter("backoff");
-    if (outcome.ok) record.stop("answered");
+    if (outcome.ok) record.stopped = "answered";
     if (outcome.ok || ended(call)) return outcome;
     if (kind !== "transparent") attempts += 1;
     const now = world.now();
@@ -45,19 +45,18 @@ export async function runRetried<T>(call: RunningCall<T>): Promise<Outcome<T>> {
     });
     if (!decision.again) {
       chosen?.done();
-      record.stop(decision.reason);
+      record.stopped = decision.reason;
       return outcome;
     }
     kind = decision.transparent ? "transparent" : "retry";
     transparentUsed ||= decision.transparent;
-    if (decision.delayMs > 0) await world.sleep(decision.delayMs, end.signal);
+    if (decision.delayMs > 0) await world.sleep(decision.delayMs, end);
     const failure = ended(call);
     if (failure) return failure;
   }
 }
 
 function ended<T>({ end, record }: RunningCall<T>): Failure | undefined {
-  const failure = end.failure();
-  if (failure) record.stop("ended");
-  return failure;
+  if (end.failure) record.stopped = "ended";
+  return end.failure;
 }

@@ -1,12 +1,11 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
 import type { CallPolicy } from "#mesh/contract";
 import { type RunningCall, timesOf } from "./attempts.ts";
-import type { BreakerPermit } from "./breaker.ts";
-import type { Bulkhead } from "./bulkhead.ts";
+import type { Bulkhead, BulkheadTicket } from "./bulkhead.ts";
 import type { CallContext, CallFault, CallGuards, CallRequest, CallWorld } from "./call.ts";
-import { watchCallEnd } from "./call-end.ts";
-import { createCallRecord } from "./call-record.ts";
-import { allowsFallback, type Testimony, targetVerdict } from "./code-class.ts";
+import { CallEnd } from "./call-end.ts";
+import { CallRecord } from "./call-record.ts";
+import { allowsFallback, targetVerdict } from "./code-class.ts";
 import { Ending } from "./ending.ts";
 import type { CallExplanation, DecidedBy } from "./explanation.ts";
 import { runHedged } from "./hedged-call.ts";
@@ -39,20 +38,34 @@ export async function runCall<T>(
   world: CallWorld<T>,
 ): Promise<CallResult<T>> {
   const context: CallContext<T> = { policy, request, guards, world };
-  const record = createCallRecord(context);
-  const end = watchCallEnd(request, world);
+  const record = new CallRecord(context);
+  const end = new CallEnd(request, world);
+  const times = timesOf(context, record.startedAt, request.deadline);
+  const none = { permit: undefined, release: undefined };
+  const call: RunningCall<T> = { ...context, end, record, times, tried: [], ...none };
   try {
-    const decided = await decide({ ...context, end, record, tried: new Set() });
-    const { outcome, by } = withFallback(context, decided, record.fallbackAge);
+    const decided = await decide(call);
+    endPermit(call, decided);
+    const { outcome, by } = withFallback(call, decided);
     return { outcome, explanation: record.explain(outcome, by) };
   } finally {
+    call.release?.();
     end.close();
   }
 }
 
+/** Whatever has an outcome first decides: a fault, the breaker, the bulkhead, in the end the attempts. */
 async function decide<T>(call: RunningCall<T>): Promise<Decided<T>> {
-  const faulted = call.request.fault && (await injectFault(call, call.request.fault));
-  return faulted ?? endedBy(call) ?? passBreaker(call);
+  const { policy, request, guards, world, end } = call;
+  const early = (request.fault && (await injectFault(call, request.fault))) ?? endedBy(call) ?? passBreaker(call);
+  if (early) return early;
+  const refused = guards.bulkhead && passBulkhead(call, guards.bulkhead);
+  const late = refused instanceof Promise ? await refused : refused;
+  if (late) return late;
+  guards.budget?.deposit(world.now());
+  const outcome = policy.hedge ? await runHedged(call, policy.hedge) : await runRetried(call);
+  if (!outcome.ok && outcome === end.failure) return { outcome, by: end.failure.by };
+  return { outcome, by: outcome.ok || call.tried.length > 0 ? "endpoint" : "no_endpoint" };
 }
 
 /** Delays or aborts the call as the rules of traffic say; undefined when it goes on. */
@@ -61,91 +74,66 @@ async function injectFault<T>(
   fault: CallFault,
 ): Promise<Decided<T> | undefined> {
   record.enter("fault");
-  if (fault.delayMs > 0) await world.sleep(fault.delayMs, end.signal);
+  if (fault.delayMs > 0) await world.sleep(fault.delayMs, end);
   record.enter("queue");
-  if (fault.abort === undefined || end.failure()) return undefined;
+  if (fault.abort === undefined || end.failure) return undefined;
   return failed("fault", fault.abort, "a fault was injected");
 }
 
-async function passBreaker<T>(call: RunningCall<T>): Promise<Decided<T>> {
+/** Takes the breaker's permit, or returns how it refuses the call. */
+function passBreaker<T>(call: RunningCall<T>): Decided<T> | undefined {
   const { guards, world, request, record } = call;
   const answer = guards.breaker?.tryEnter(world.now());
-  if (!answer) return passBulkhead(call);
+  if (!answer) return undefined;
   if (!answer.allowed) {
     const waitMs = Math.ceil(answer.retryAfterMs);
     return failed("breaker", Code.UNAVAILABLE, `the breaker of ${request.target} is open for another ${waitMs} ms`);
   }
-  const { permit } = answer;
-  const times = timesOf(call, record.startedAt, request.deadline);
-  if (permit.probe) record.probe();
-  // A probe has its own deadline, which no stream keeps: it has shown enough once it is open.
-  const onOpened = () => permit.end("success", world.now());
-  const decided = await passBulkhead(permit.probe ? { ...call, onOpened } : call);
-  endPermit(call, permit, decided, times);
-  return decided;
+  call.permit = answer.permit;
+  record.probe = answer.permit.probe;
+  return undefined;
 }
 
 /** Tells the breaker what became of a call: only what the target itself has done counts. */
-function endPermit<T>(
-  { world }: RunningCall<T>,
-  permit: BreakerPermit,
-  { outcome, by }: Decided<T>,
-  times: Pick<Testimony, "givenMs" | "usualMs">,
-): void {
-  const now = world.now();
+function endPermit<T>({ permit, times, world }: RunningCall<T>, { outcome, by }: Decided<T>): void {
   const fromTarget = by === "endpoint" || by === "deadline";
   const pushbackMs = outcome.ok ? undefined : outcome.pushbackMs;
   const code = outcome.ok ? Code.OK : outcome.code;
-  permit.end(fromTarget ? targetVerdict({ code, pushbackMs, ...times }) : "nothing", now);
+  permit?.end(fromTarget ? targetVerdict({ code, pushbackMs, ...times }) : "nothing", world.now());
 }
 
-async function passBulkhead<T>(call: RunningCall<T>): Promise<Decided<T>> {
-  const entered = call.guards.bulkhead && (await enterBulkhead(call, call.guards.bulkhead));
-  if (!entered) return attempt(call);
-  if ("by" in entered) return entered;
-  try {
-    return await attempt(call);
-  } finally {
-    entered.release();
-  }
-}
-
-/** Returns what gives the place back, or how the call ended without one. */
-async function enterBulkhead<T>(
+/** Takes a place in the bulkhead, now or once there is one, or returns how the call ends without. */
+function passBulkhead<T>(
   call: RunningCall<T>,
   bulkhead: Bulkhead,
-): Promise<{ release: () => void } | Decided<T>> {
-  const { policy, world, end, request, record } = call;
-  record.bulkhead(bulkhead.snapshot());
+): Decided<T> | undefined | Promise<Decided<T> | undefined> {
+  const { request, record } = call;
+  record.bulkhead = bulkhead.snapshot();
   const answer = bulkhead.enter();
-  if (answer.kind === "entered") return answer;
+  if (answer.kind === "queued") return waitForPlace(call, answer.ticket);
   if (answer.kind === "full") return failed("bulkhead", Code.RESOURCE_EXHAUSTED, `too many calls of ${request.target}`);
+  call.release = answer.release;
+  return undefined;
+}
+
+async function waitForPlace<T>(call: RunningCall<T>, ticket: BulkheadTicket): Promise<Decided<T> | undefined> {
+  const { policy, world, end, request } = call;
   const timer = new Ending();
   const waitMs = policy.bulkhead?.maxWaitMs ?? Number.POSITIVE_INFINITY;
-  const waits: Promise<(() => void) | undefined>[] = [answer.ticket.entered];
+  const waits: Promise<(() => void) | undefined>[] = [ticket.entered];
   if (Number.isFinite(waitMs)) waits.push(world.sleep(waitMs, timer).then(() => undefined));
-  const release = await untilAborted(Promise.race(waits), end.signal);
+  call.release = await untilAborted(Promise.race(waits), end);
   timer.abort();
   const ended = endedBy(call);
-  if (release && !ended) return { release };
+  if (call.release && !ended) return undefined;
   // A place that was given in the very moment of giving up goes to the next one.
-  if (release) release();
-  else if (!answer.ticket.leave()) (await answer.ticket.entered)();
+  if (!call.release && !ticket.leave()) call.release = await ticket.entered;
   const message = `no place among the calls of ${request.target} within ${waitMs} ms`;
   return ended ?? failed("bulkhead", Code.RESOURCE_EXHAUSTED, message);
 }
 
-async function attempt<T>(call: RunningCall<T>): Promise<Decided<T>> {
-  const { policy, guards, world } = call;
-  guards.budget?.deposit(world.now());
-  const outcome = policy.hedge ? await runHedged(call, policy.hedge) : await runRetried(call);
-  if (outcome.ok) return { outcome, by: "endpoint" };
-  if (outcome === call.end.failure()) return endedBy(call) ?? { outcome, by: "endpoint" };
-  return { outcome, by: call.tried.size === 0 ? "no_endpoint" : "endpoint" };
-}
-
 function endedBy<T>({ end }: RunningCall<T>): Decided<T> | undefined {
-  const failure = end.failure();
+  const { failure } = end;
   return failure && { outcome: failure, by: failure.by };
 }
 
@@ -155,11 +143,7 @@ function failed<T>(by: DecidedBy, code: Code, message: string): Decided<T> {
 }
 
 /** Answers instead of the target where the policy says so, and remembers what the target answered. */
-function withFallback<T>(
-  { policy, request, guards, world }: CallContext<T>,
-  decided: Decided<T>,
-  noteAge: (ms: number) => void,
-): Decided<T> {
+function withFallback<T>({ policy, request, guards, world, record }: RunningCall<T>, decided: Decided<T>): Decided<T> {
   const { outcome } = decided;
   const { fallback: wish } = request;
   if (!policy.fallback || !wish) return decided;
@@ -173,6 +157,6 @@ function withFallback<T>(
   if (fallback.answer === "empty") return { outcome: { ok: true, value: wish.empty() }, by: "fallback" };
   const last = guards.answers?.get(wish.key, fallback.maxAgeMs, now);
   if (!last) return decided;
-  noteAge(last.ageMs);
+  record.fallbackAgeMs = last.ageMs;
   return { outcome: { ok: true, value: last.answer }, by: "fallback" };
 }

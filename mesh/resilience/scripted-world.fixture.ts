@@ -3,7 +3,7 @@ import { createBalancer, type Endpoint } from "#mesh/balance";
 import type { CallPolicy } from "#mesh/contract";
 import { virtualClock } from "#mesh/testing";
 import type { AttemptInfo, CallRequest, CallWorld } from "./call.ts";
-import type { EndSignal } from "./ending.ts";
+import { Ending, type EndSignal } from "./ending.ts";
 import { createTargetGuards } from "./guards.ts";
 import type { Failure, Outcome } from "./outcome.ts";
 import { runCall } from "./run-call.ts";
@@ -57,6 +57,12 @@ export function scriptedWorld(
     now: clock.now,
     random,
     sleep: clock.sleep,
+    after(ms, ring) {
+      const timer = new Ending();
+      void clock.sleep(ms, timer).then(() => timer.aborted || ring());
+      return () => timer.abort();
+    },
+    unreachable: () => false,
     pick: balancer.pick,
     async attempt({ id }, info, signal): Promise<Outcome<string>> {
       const entry: Seen = { ...info, endpoint: id, at: clock.now() };

@@ -14,6 +14,7 @@ import {
   runCall,
   type TargetGuards,
 } from "#mesh/resilience";
+import { after } from "./after.ts";
 import { codeOf } from "./attempt-status.ts";
 import type { Balancers } from "./balancers.ts";
 import { type ClientMeter, furtherAttempts } from "./client-meter.ts";
@@ -23,7 +24,7 @@ import { policyOf } from "./method-policy.ts";
 import type { Mirror } from "./mirror.ts";
 import { sleep } from "./sleep.ts";
 import type { StreamCall } from "./stream-call.ts";
-import { type Steering, steer, type TrafficSettings } from "./traffic-call.ts";
+import { steer, type TrafficSettings } from "./traffic-call.ts";
 import { attemptUnary } from "./unary-attempt.ts";
 
 /** How the calls of a target are made. */
@@ -45,7 +46,16 @@ export interface CallParts {
   readonly mirror: Mirror;
   /** Addresses of instances by id. */
   readonly addresses: ReadonlyMap<string, string>;
-  readonly meters: WeakMap<DescMethod, ClientMeter>;
+  /** What the calls of each method share. */
+  readonly methods: WeakMap<DescMethod, CalledMethod>;
+}
+
+interface CalledMethod {
+  /** "shop.catalog.v1.CatalogService/GetProduct". */
+  readonly name: string;
+  readonly policy: CallPolicy;
+  readonly guards: CallGuards<UnaryAnswer>;
+  readonly meter: ClientMeter | undefined;
 }
 
 /** Makes a unary call by the policies of its method. Never rejects. */
@@ -54,14 +64,16 @@ export function makeUnaryCall(
   request: MeshCallRequest,
   signal: EndSignal,
 ): Promise<CallResult<UnaryAnswer>> {
-  const policy = policyOf(request.method);
-  const steering = steer(parts.settings, request);
+  const method = methodOf(parts, request);
+  const { policy, guards } = method;
+  const { mirror, ...steered } = steer(parts.settings, request);
+  const fallback = policy.fallback && fallbackOf(request);
   return makeCall<UnaryAnswer>(parts, request, {
-    policy,
-    call: { ...callRequest(parts, request, steering), signal, fallback: policy.fallback && fallbackOf(request) },
+    method,
+    guards,
+    call: { ...callRequest(parts, request, method), ...steered, signal, fallback },
     // A copy is a repetition.
-    copyTo: policy.idempotent ? steering.mirror : undefined,
-    guards: parts.guards.of(request.path.slice(1), policy),
+    copyTo: policy.idempotent ? mirror : undefined,
     attempt: (channel, info, ended) => attemptUnary(channel, request, info, ended),
   });
 }
@@ -72,35 +84,37 @@ export function makeStreamCall(
   request: MeshCallRequest,
   stream: StreamCall,
 ): Promise<CallResult<CallStatus>> {
-  const policy = policyOf(request.method);
+  const method = methodOf(parts, request);
+  const { route, fault } = steer(parts.settings, request);
   return makeCall<CallStatus>(parts, request, {
-    policy,
-    call: { ...callRequest(parts, request, steer(parts.settings, request)), signal: stream.signal, stream: true },
+    method,
     // No answer stands in for a stream.
-    guards: { ...parts.guards.of(request.path.slice(1), policy), answers: undefined },
+    guards: { ...method.guards, answers: undefined },
+    call: { ...callRequest(parts, request, method), route, fault, signal: stream.signal, stream: true },
     attempt: (channel, info, ended) => stream.attempt(channel, info, ended),
   });
 }
 
 interface Plan<T> {
-  readonly policy: CallPolicy;
+  readonly method: CalledMethod;
+  readonly guards: CallGuards<T>;
   readonly call: CallRequest<T>;
   /** Version that gets a copy. */
   readonly copyTo?: string | undefined;
-  readonly guards: CallGuards<T>;
   readonly attempt: (channel: Channel, info: AttemptInfo, signal: EndSignal) => Promise<Outcome<T>>;
 }
 
-async function makeCall<T>(parts: CallParts, request: MeshCallRequest, plan: Plan<T>): Promise<CallResult<T>> {
-  const { settings, channels, balancers } = parts;
-  const { policy, call, guards, copyTo } = plan;
-  const meter = meterOf(parts, request.method);
-  const startedAt = performance.now();
-  const result = await runCall<T>(policy, call, guards, {
+function makeCall<T>(parts: CallParts, request: MeshCallRequest, plan: Plan<T>): Promise<CallResult<T>> {
+  const { channels, balancers } = parts;
+  const { method, call, guards, copyTo } = plan;
+  const { policy, meter } = method;
+  return runCall<T>(policy, call, guards, {
     now: Date.now,
     random: Math.random,
     sleep,
-    pick: (wish) => balancers.pick(policy.balance, { ...wish, ejected: orUnreachable(parts, wish.ejected) }),
+    after,
+    unreachable: (id) => isUnreachable(parts, id),
+    pick: (wish) => balancers.pick(policy.balance, wish),
     attempt: (endpoint, info, ended) => {
       const attempt = plan.attempt(channels.of(endpoint.address), info, ended);
       if (copyTo !== undefined && info.number === 1 && endpoint.version !== copyTo) {
@@ -110,32 +124,42 @@ async function makeCall<T>(parts: CallParts, request: MeshCallRequest, plan: Pla
       return meter ? counted(attempt, meter) : attempt;
     },
   });
-  const { outcome, explanation } = result;
-  settings.onExplained?.(explanation, request.requestId);
+}
+
+/** Explains and counts a call that was made, and began at `startedAt` of performance.now(). */
+export function noteCall(
+  parts: CallParts,
+  request: MeshCallRequest,
+  { outcome, explanation }: CallResult<unknown>,
+  startedAt: number,
+): void {
+  parts.settings.onExplained?.(explanation, request.requestId);
+  const { meter } = methodOf(parts, request);
   meter?.callEnded(codeOf(outcome), performance.now() - startedAt, furtherAttempts(explanation));
-  return result;
 }
 
 /** Sends a copy of a call to a version; nothing when that has no instance, or too many are under way. */
 async function sendCopy(parts: CallParts, request: MeshCallRequest, version: string): Promise<void> {
   const { channels, guards, mirror } = parts;
   const now = Date.now();
-  const ejected = orUnreachable(parts, (id) => guards.shared.ejection?.isEjected(id, now) ?? false);
+  const ejected = (id: string) => guards.shared.ejection?.isEjected(id, now) === true || isUnreachable(parts, id);
   const wish = { now, tried: NONE, ejected, key: request.affinity, version };
-  const picked = mirror.pick(policyOf(request.method).balance, wish);
-  const meter = meterOf(parts, request.method);
+  const { policy, meter } = methodOf(parts, request);
+  const picked = mirror.pick(policy.balance, wish);
   if (picked) await mirror.send(request, { picked, channel: channels.of(picked.endpoint.address), meter });
   else meter?.copyDropped();
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-function meterOf({ settings, meters }: CallParts, method: DescMethod): ClientMeter | undefined {
-  const known = meters.get(method);
-  if (known || !settings.meterOf) return known;
-  const meter = settings.meterOf(method);
-  meters.set(method, meter);
-  return meter;
+function methodOf({ settings, guards, methods }: CallParts, { method, path }: MeshCallRequest): CalledMethod {
+  const known = methods.get(method);
+  if (known) return known;
+  const name = path.slice(1);
+  const policy = policyOf(method);
+  const called = { name, policy, guards: guards.of(name, policy), meter: settings.meterOf?.(method) };
+  methods.set(method, called);
+  return called;
 }
 
 async function counted<T>(attempt: Promise<Outcome<T>>, meter: ClientMeter): Promise<Outcome<T>> {
@@ -149,15 +173,14 @@ async function counted<T>(attempt: Promise<Outcome<T>>, meter: ClientMeter): Pro
 /** What every kind of call asks for. */
 function callRequest(
   { settings }: CallParts,
-  { path, deadlineMs, affinity }: MeshCallRequest,
-  { route, fault }: Steering,
+  { deadlineMs, affinity }: MeshCallRequest,
+  { name }: CalledMethod,
 ): CallRequest<never> {
-  return { method: path.slice(1), target: settings.target, deadline: deadlineMs, key: affinity, route, fault };
+  return { method: name, target: settings.target, deadline: deadlineMs, key: affinity };
 }
 
-/** An endpoint that cannot be reached at the moment is as good as ejected. */
-function orUnreachable({ channels, addresses }: CallParts, ejected: (id: string) => boolean) {
-  return (id: string) => ejected(id) || channels.of(addresses.get(id) ?? id).unreachable;
+function isUnreachable({ channels, addresses }: CallParts, id: string): boolean {
+  return channels.of(addresses.get(id) ?? id).unreachable;
 }
 
 function fallbackOf({ path, message, metadata }: MeshCallRequest): NonNullable<CallRequest<UnaryAnswer>["fallback"]> {

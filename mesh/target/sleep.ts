@@ -1,15 +1,16 @@
 import type { EndSignal } from "#mesh/resilience";
+import { after } from "./after.ts";
 
 /** Resolves after so many milliseconds, or when the signal aborts. Never rejects. */
 export function sleep(ms: number, signal: EndSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
     const end = () => {
-      clearTimeout(timer);
+      stopClock();
       signal.removeEventListener("abort", end);
       resolve();
     };
-    const timer = setTimeout(end, ms);
+    const stopClock = after(ms, end);
     signal.addEventListener("abort", end);
   });
 }

@@ -1,10 +1,11 @@
+import { performance } from "node:perf_hooks";
 import type { TargetPolicy } from "#mesh/contract";
 import type { Instance } from "#mesh/discovery";
 import { type CallResult, createTargetGuards, type EndSignal, type Outcome, type TargetGuards } from "#mesh/resilience";
 import { type Balancers, type CallerPlace, createBalancers, type TargetEndpoint } from "./balancers.ts";
 import { createEndpointChannels, type OpenEndpoint } from "./endpoint-channels.ts";
 import { createEndpointHealth } from "./endpoint-health.ts";
-import { type CallParts, type CallSettings, makeStreamCall, makeUnaryCall } from "./make-call.ts";
+import { type CallParts, type CallSettings, makeStreamCall, makeUnaryCall, noteCall } from "./make-call.ts";
 import type { MeshCallListener, MeshCallRequest, MeshChannel, UnaryAnswer } from "./mesh-call.ts";
 import { createMirror } from "./mirror.ts";
 import { StreamCall } from "./stream-call.ts";
@@ -47,7 +48,7 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
   const addresses = new Map<string, string>();
   const parts: CallParts = {
     ...{ settings: options, channels, balancers, guards, mirror, addresses },
-    meters: new WeakMap(),
+    methods: new WeakMap(),
   };
   let isKnown = false;
   let instances: readonly Instance[] = [];
@@ -72,7 +73,10 @@ export function createTargetChannel(options: TargetOptions): TargetChannel {
 
   async function run<T>(request: MeshCallRequest, listener: MeshCallListener, { call, make }: Made<T>): Promise<void> {
     if (!isKnown) await untilKnown(known.promise, request.deadlineMs, call.signal);
-    const { outcome, explanation } = await make();
+    const startedAt = performance.now();
+    const result = await make();
+    noteCall(parts, request, result, startedAt);
+    const { outcome, explanation } = result;
     if (!outcome.ok) listener.onFailed?.(explanation);
     call.settle(outcome);
   }
