@@ -19,9 +19,9 @@ const REPLAY_BYTES = 64 * 1024;
 const LONGEST_TIMER_MS = 0x7fffffff;
 
 /**
- * One call: its deadline, and the attempts that it takes. A further attempt is made only where no application has seen
- * the call (gRFC A6, "Transparent Retries"): at another endpoint when one could not be reached, once more when the
- * server has refused the stream.
+ * One call: its deadline, unless its caller watches that, and the attempts that it takes. A further attempt is made only
+ * where no application has seen the call (gRFC A6, "Transparent Retries"): at another endpoint when one could not be
+ * reached, once more when the server has refused the stream.
  */
 export class ChannelCall implements Call, AttemptListener {
   readonly #listener: AttemptListener;
@@ -47,7 +47,8 @@ export class ChannelCall implements Call, AttemptListener {
     const { maxReceiveBytes, gzip } = settings;
     this.#request = { path, metadata, deadlineMs, maxReceiveBytes, gzip, background };
     const restMs = deadlineMs - Date.now();
-    if (restMs <= LONGEST_TIMER_MS) this.#timer = setTimeout(() => this.#exceed(), Math.max(restMs, 0));
+    const isTimed = !request.watched && restMs <= LONGEST_TIMER_MS;
+    if (isTimed) this.#timer = setTimeout(() => this.#exceed(), Math.max(restMs, 0));
     const frame = message && this.#frame(message);
     if (frame) {
       this.#halfClosed = true;

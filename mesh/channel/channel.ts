@@ -13,6 +13,8 @@ export interface CallRequest {
   readonly metadata: SentMetadata;
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadlineMs: number;
+  /** Whether the caller itself ends the call at its deadline, so that the channel needs no timer. Default false. */
+  readonly watched?: boolean;
   /** The message of a call that sends one. Left out, messages are written, and halfClose ends them. */
   readonly message?: Uint8Array;
   /**
@@ -84,6 +86,6 @@ export function createChannel(options: ChannelOptions): PooledChannel {
 /** Starts calls on the endpoints that `pick` chooses. */
 export function startCalls(pick: Pick, options: CallOptions): { start: Channel["start"] } {
   const { maxReceiveBytes = 4 * 1024 * 1024, maxSendBytes = Number.POSITIVE_INFINITY, gzip = false } = options;
-  const settings = { maxReceiveBytes, maxSendBytes, gzip };
-  return { start: (request, listener) => new ChannelCall(request, listener, { pick, ...settings }) };
+  const settings = { pick, maxReceiveBytes, maxSendBytes, gzip };
+  return { start: (request, listener) => new ChannelCall(request, listener, settings) };
 }

@@ -226,6 +226,26 @@ describe("a fault of the protocol", () => {
     channel.close();
   });
 
+  test("a deadline that the caller watches itself is only told to the server", async () => {
+    const timeouts: unknown[] = [];
+    using server = await rawServer({
+      onStream(stream, headers) {
+        if (headers["grpc-timeout"] === undefined) answer(stream);
+        else timeouts.push(headers["grpc-timeout"]);
+      },
+    });
+    const channel = createChannel({ addresses: [server.address] });
+    await callOnce(channel, PATH);
+    const deadlineMs = Date.now() + 50;
+    const watched = startCall(channel, PATH, { deadlineMs, watched: true });
+    const { status } = await callOnce(channel, PATH, undefined, { deadlineMs });
+    expect(status.code).toBe(Status.DEADLINE_EXCEEDED);
+    await eventually(() => expect(timeouts).toEqual(Array(2).fill(expect.stringMatching(/^\d+m$/))));
+    watched.call.cancel(Status.CANCELLED, "by its caller");
+    expect((await watched.outcome).status).toMatchObject({ code: Status.CANCELLED, message: "by its caller" });
+    channel.close();
+  });
+
   test("a reset by the server at the deadline is the deadline", async () => {
     using server = await rawServer({
       onStream: (stream) => setTimeout(() => stream.close(constants.NGHTTP2_CANCEL), 60),

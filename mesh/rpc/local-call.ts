@@ -69,7 +69,8 @@ export class LocalCall implements Call {
     this.#request = request;
     server.calls.add(this);
     const restMs = request.deadlineMs - Date.now();
-    if (restMs <= LONGEST_TIMER_MS) this.#timer = setTimeout(() => this.#exceed(), Math.max(restMs, 0));
+    const isTimed = !request.watched && restMs <= LONGEST_TIMER_MS;
+    if (isTimed) this.#timer = setTimeout(() => this.#exceed(), Math.max(restMs, 0));
     // Not in a microtask: services that call each other all the time would never let the event loop turn.
     if (restMs > 0) setImmediate(() => this.#begin());
   }

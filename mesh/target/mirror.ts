@@ -2,7 +2,6 @@ import { performance } from "node:perf_hooks";
 import type { Picked, PickRequest } from "#mesh/balance";
 import type { Channel } from "#mesh/channel";
 import type { BalancePolicy } from "#mesh/contract";
-import { Ending } from "#mesh/resilience";
 import { codeOf } from "./attempt-status.ts";
 import { type CallerPlace, createBalancers, type TargetEndpoint } from "./balancers.ts";
 import type { ClientMeter } from "./client-meter.ts";
@@ -47,7 +46,7 @@ export function createMirror(place: CallerPlace): Mirror {
       const copy = { ...request, metadata: [...request.metadata, ...MARK] };
       const info = { number: 1, kind: "first", deadline: request.deadlineMs, opened() {} } as const;
       try {
-        const outcome = await attemptUnary(channel, copy, info, new Ending());
+        const outcome = await attemptUnary(channel, copy, info);
         meter?.copyEnded(codeOf(outcome), performance.now() - startedAt);
       } finally {
         picked.done();

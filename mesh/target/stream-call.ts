@@ -62,11 +62,12 @@ export class StreamCall implements Call {
     this.#cancelled.abort();
   }
 
-  /** Makes one attempt on a channel, and ends it when the signal aborts. */
+  /** Makes one attempt on a channel, and ends it when the signal aborts, which it does at the deadline at the latest. */
   attempt(channel: Channel, info: AttemptInfo, signal: EndSignal): Promise<Outcome<CallStatus>> {
     const { promise, resolve } = Promise.withResolvers<Outcome<CallStatus>>();
     const { path, metadata } = this.#request;
-    const request = { path, metadata: withAttempts(metadata, info.number), deadlineMs: info.deadline };
+    const sent = withAttempts(metadata, info.number);
+    const request = { path, metadata: sent, deadlineMs: info.deadline, watched: true };
     let begun = false;
     const begin = () => {
       if (begun) return;

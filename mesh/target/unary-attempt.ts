@@ -1,40 +1,63 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
-import type { CallStatus, Channel, ReceivedMetadata } from "#mesh/channel";
+import type { Call, CallListener, CallStatus, Channel, ReceivedMetadata } from "#mesh/channel";
 import type { AttemptInfo, EndSignal, Outcome, Progress } from "#mesh/resilience";
 import { failureOf, withAttempts } from "./attempt-status.ts";
 import type { MeshCallRequest, UnaryAnswer } from "./mesh-call.ts";
 
-/** Makes one attempt of a unary call on one channel. */
+/**
+ * Makes one attempt of a unary call on one channel. It ends with the signal, which aborts at its deadline at the latest;
+ * without a signal the channel watches the clock.
+ */
 export function attemptUnary(
   channel: Channel,
   { path, metadata, message }: MeshCallRequest,
-  info: AttemptInfo,
-  signal: EndSignal,
+  { number, deadline }: AttemptInfo,
+  signal?: EndSignal,
 ): Promise<Outcome<UnaryAnswer>> {
   return new Promise((resolve) => {
-    let header: ReceivedMetadata | undefined;
-    let answer: Buffer | undefined;
-    const request = { path, metadata: withAttempts(metadata, info.number), deadlineMs: info.deadline };
-    const call = channel.start(message ? { ...request, message } : request, {
-      onHeader(received) {
-        header = received;
-      },
-      onMessage(received) {
-        if (answer) call.cancel(Code.UNIMPLEMENTED, "the server sent more than one response");
-        answer = received;
-        // The status comes only after everything is read.
-        call.read();
-      },
-      onWritable() {},
-      onEnd(status) {
-        signal.removeEventListener("abort", cancel);
-        resolve(outcomeOf(status, header, answer));
-      },
-    });
-    const cancel = () => call.cancel(Code.CANCELLED, "the call was cancelled");
-    signal.addEventListener("abort", cancel);
-    call.read();
+    const attempt = new UnaryAttempt(resolve, signal);
+    const sent = withAttempts(metadata, number);
+    const request = { path, metadata: sent, deadlineMs: deadline, watched: signal !== undefined };
+    attempt.begin(channel.start(message ? { ...request, message } : request, attempt));
   });
+}
+
+class UnaryAttempt implements CallListener {
+  readonly #resolve: (outcome: Outcome<UnaryAnswer>) => void;
+  readonly #signal: EndSignal | undefined;
+  readonly #cancel = () => this.#call?.cancel(Code.CANCELLED, "the call was cancelled");
+  #call: Call | undefined;
+  #header: ReceivedMetadata | undefined;
+  #answer: Buffer | undefined;
+
+  constructor(resolve: (outcome: Outcome<UnaryAnswer>) => void, signal: EndSignal | undefined) {
+    this.#resolve = resolve;
+    this.#signal = signal;
+  }
+
+  begin(call: Call): void {
+    this.#call = call;
+    this.#signal?.addEventListener("abort", this.#cancel);
+    call.read();
+  }
+
+  onHeader(received: ReceivedMetadata): void {
+    this.#header = received;
+  }
+
+  onMessage(received: Buffer): void {
+    if (this.#answer) this.#call?.cancel(Code.UNIMPLEMENTED, "the server sent more than one response");
+    this.#answer = received;
+    // The status comes only after everything is read.
+    this.#call?.read();
+  }
+
+  onWritable(): void {}
+
+  onEnd(status: CallStatus): void {
+    this.#signal?.removeEventListener("abort", this.#cancel);
+    this.#resolve(outcomeOf(status, this.#header, this.#answer));
+  }
 }
 
 function outcomeOf(
