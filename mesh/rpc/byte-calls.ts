@@ -14,7 +14,6 @@ import {
   onAbort,
   prepareCall,
 } from "./outgoing-call.ts";
-import { pathOf } from "./served-method.ts";
 import { noteProgress } from "./unseen.ts";
 
 /** How a transport's calls are made. */
@@ -46,10 +45,11 @@ export interface ByteListener extends Pick<CallListener, "onHeader" | "onMessage
 export function createByteCalls(open: (prepared: OutgoingCall) => OpenCall, side: CallerSide): ByteCalls {
   return {
     async unaryBytes(method, wish, message) {
-      const prepared = await prepareCall(method, wish, side);
+      const preparing = prepareCall(method, wish, side);
+      const prepared = preparing instanceof Promise ? await preparing : preparing;
       const affinity = affinityOfBytes(method, message);
       const call = affinity === undefined ? prepared : { ...prepared, affinity };
-      return callOnce(open(call), message);
+      return await callOnce(open(call), message);
     },
     async streamBytes(method, wish, listener) {
       const prepared = await prepareCall(method, wish, side);
@@ -78,8 +78,8 @@ export class OpenCall {
   }
 
   start(listener: MeshCallListener, message?: Uint8Array): Call {
-    const { method, deadline, metadata, signals, requestId, affinity } = this.#prepared;
-    const call = { path: pathOf(method), metadata, deadlineMs: deadline, method, requestId, affinity };
+    const { method, path, deadline, metadata, signals, requestId, affinity } = this.#prepared;
+    const call = { path, metadata, deadlineMs: deadline, method, requestId, affinity };
     const request = message ? { ...call, message } : call;
     const started = this.#channel.start(request, listener);
     if (signals.length > 0) this.#release = onAbort(signals, (error) => started.cancel(error.code, error.rawMessage));
@@ -107,31 +107,54 @@ export class OpenCall {
 /** Makes a unary call that was prepared. Rejects with a ConnectError. */
 export function callOnce(open: OpenCall, message: Uint8Array): Promise<UnaryAnswer> {
   return new Promise((resolve, reject) => {
-    let answer: Buffer | undefined;
-    const listener: MeshCallListener = {
-      onHeader: (received) => {
-        open.header = received;
-      },
-      onMessage: (received) => {
-        if (answer) call.cancel(Code.Unimplemented, "the server sent more than one response");
-        answer = received;
-        // The status comes only after everything is read.
-        call.read();
-      },
-      onWritable() {},
-      onFailed: (explanation) => {
-        open.explanation = explanation;
-      },
-      onEnd: (status) => {
-        const error = open.ended(status);
-        if (error) return reject(error);
-        if (!answer) return reject(new ConnectError("the server sent no response", Code.Unimplemented));
-        resolve({ header: open.header ?? NO_METADATA, message: answer, trailer: status.trailer });
-      },
-    };
-    const call = open.start(listener, message);
-    call.read();
+    const answer = new AnswerListener(open, resolve, reject);
+    answer.begin(open.start(answer, message));
   });
+}
+
+/** Puts the answer of a unary call together. */
+class AnswerListener implements MeshCallListener {
+  readonly #open: OpenCall;
+  readonly #resolve: (answer: UnaryAnswer) => void;
+  readonly #reject: (error: ConnectError) => void;
+  #call: Call | undefined;
+  #message: Buffer | undefined;
+
+  constructor(open: OpenCall, resolve: (answer: UnaryAnswer) => void, reject: (error: ConnectError) => void) {
+    this.#open = open;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  begin(call: Call): void {
+    this.#call = call;
+    call.read();
+  }
+
+  onHeader(received: ReceivedMetadata): void {
+    this.#open.header = received;
+  }
+
+  onMessage(received: Buffer): void {
+    if (this.#message) this.#call?.cancel(Code.Unimplemented, "the server sent more than one response");
+    this.#message = received;
+    // The status comes only after everything is read.
+    this.#call?.read();
+  }
+
+  onWritable(): void {}
+
+  onFailed(explanation: CallExplanation): void {
+    this.#open.explanation = explanation;
+  }
+
+  onEnd(status: CallStatus): void {
+    const error = this.#open.ended(status);
+    const { header = NO_METADATA } = this.#open;
+    if (error) this.#reject(error);
+    else if (!this.#message) this.#reject(new ConnectError("the server sent no response", Code.Unimplemented));
+    else this.#resolve({ header, message: this.#message, trailer: status.trailer });
+  }
 }
 
 const NO_METADATA: ReceivedMetadata = {};

@@ -1,9 +1,9 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { appendMetadata, type SentMetadata } from "#mesh/channel";
+import { appendMetadata, type SentMetadata, toAscii } from "#mesh/channel";
 import { declaredDeadlineMs } from "#mesh/contract";
 import type { ClientIdentity } from "#mesh/identity";
-import { currentScope } from "#mesh/scope";
+import { currentScope, type Scope } from "#mesh/scope";
 import {
   childTrace,
   formatTraceparent,
@@ -12,10 +12,13 @@ import {
   randomHex,
   type TraceContext,
 } from "#mesh/telemetry";
+import { pathOf } from "./served-method.ts";
 
 /** What every call takes along, whatever carries it. */
 export interface OutgoingCall {
   readonly method: DescMethod;
+  /** That of the method in gRPC. */
+  readonly path: string;
   /** Milliseconds since the epoch; Infinity for none. */
   readonly deadline: number;
   readonly metadata: SentMetadata;
@@ -45,34 +48,51 @@ export interface CallerSide {
   readonly forwardUser?: boolean;
 }
 
-const policyDeadlines = new WeakMap<DescMethod, number>();
+/** What is the same for all calls of a method. */
+const methods = new WeakMap<DescMethod, { readonly path: string; readonly limitMs: number }>();
 
 /**
  * Prepares a call made by the work that is running: its deadline is the earliest of the work's own, the wish and the
  * called method's policy; it goes on the work's trace and under its request id, ends with it, and shows the service's
- * identity and the user's token.
+ * identity and the user's token. A promise only where the identity's proof is one.
  */
-export async function prepareCall(method: DescMethod, wish: CallWish, side: CallerSide): Promise<OutgoingCall> {
+export function prepareCall(
+  method: DescMethod,
+  wish: CallWish,
+  side: CallerSide,
+): OutgoingCall | Promise<OutgoingCall> {
   const scope = currentScope();
+  const { identity, forwardUser = true } = side;
+  const proof = identity?.tls ? undefined : identity?.header();
+  return proof instanceof Promise
+    ? proof.then((shown) => prepare(method, wish, { scope, forwardUser, proof: shown }))
+    : prepare(method, wish, { scope, forwardUser, proof });
+}
+
+/** In whose name a call is made. */
+interface Caller {
+  readonly scope: Scope | undefined;
+  readonly forwardUser: boolean;
+  readonly proof: string | undefined;
+}
+
+function prepare(method: DescMethod, wish: CallWish, { scope, forwardUser, proof }: Caller): OutgoingCall {
   const header = wish.header === undefined ? undefined : new Headers(wish.header);
   const parent = scope?.trace ?? parseTraceparent(header?.get("traceparent"));
   const trace = parent ? childTrace(parent) : newTrace();
   const requestId = scope?.requestId ?? header?.get("x-request-id") ?? randomHex(16);
-  const metadata: string[] = ["traceparent", formatTraceparent(trace)];
-  appendMetadata(metadata, "x-request-id", requestId);
-  if (scope?.authorization && side.forwardUser !== false && !header?.has("authorization")) {
-    appendMetadata(metadata, "authorization", scope.authorization);
+  const metadata = ["traceparent", formatTraceparent(trace), "x-request-id", toAscii(requestId)];
+  if (scope?.authorization && forwardUser && !header?.has("authorization")) {
+    metadata.push("authorization", toAscii(scope.authorization));
   }
-  if (side.identity && !side.identity.tls) {
-    const shown = side.identity.header();
-    const proof = typeof shown === "string" ? shown : await shown;
-    if (proof) metadata.push("heddle-service", proof);
-  }
+  if (proof) metadata.push("heddle-service", proof);
   if (header) appendOthers(metadata, header);
   if (wish.metadata) metadata.push(...wish.metadata);
   const signals = bothSignals(wish.signal, scope?.signal);
-  const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline(method, wish.timeoutMs));
-  return { method, deadline, metadata, trace, requestId, signals, explained: scope?.explained ?? false };
+  const { path, limitMs } = methodOf(method);
+  const ownDeadline = Date.now() + (wish.timeoutMs ? Math.min(wish.timeoutMs, limitMs) : limitMs);
+  const deadline = Math.min(scope?.deadline ?? Number.POSITIVE_INFINITY, ownDeadline);
+  return { method, path, deadline, metadata, trace, requestId, signals, explained: scope?.explained ?? false };
 }
 
 /** Whoever works in a scope often passes that scope's own signal: one listener is enough. */
@@ -81,7 +101,6 @@ function bothSignals(wish: AbortSignal | undefined, own: AbortSignal | undefined
   return own ? [wish, own] : [wish];
 }
 
-const ONCE = { once: true };
 const NO_SIGNALS: readonly AbortSignal[] = [];
 
 /** What the caller adds, without what the mesh says itself. */
@@ -100,20 +119,19 @@ export function abortError(signal: AbortSignal): ConnectError {
 
 /** Calls `listener` when one of the signals aborts; returns what takes the listeners off again. */
 export function onAbort(signals: readonly AbortSignal[], listener: (error: ConnectError) => void): () => void {
-  const heard = ({ target }: Event) => {
-    if (target instanceof AbortSignal) listener(abortError(target));
+  const heard = () => {
+    for (const signal of signals) if (signal.aborted) return listener(abortError(signal));
   };
-  for (const signal of signals) signal.addEventListener("abort", heard, ONCE);
+  for (const signal of signals) signal.addEventListener("abort", heard);
   return () => {
     for (const signal of signals) signal.removeEventListener("abort", heard);
   };
 }
 
-function ownDeadline(method: DescMethod, timeoutMs: number | undefined): number {
-  let limitMs = policyDeadlines.get(method);
-  if (limitMs === undefined) {
-    limitMs = declaredDeadlineMs(method);
-    policyDeadlines.set(method, limitMs);
-  }
-  return Date.now() + (timeoutMs ? Math.min(timeoutMs, limitMs) : limitMs);
+function methodOf(method: DescMethod) {
+  const known = methods.get(method);
+  if (known) return known;
+  const facts = { path: pathOf(method), limitMs: declaredDeadlineMs(method) };
+  methods.set(method, facts);
+  return facts;
 }
