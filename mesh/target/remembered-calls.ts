@@ -1,11 +1,5 @@
 import type { CallExplanation } from "#mesh/resilience";
 
-/** A call that was explained, and the request that it was made for. */
-export interface RememberedCall {
-  readonly requestId: string;
-  readonly explanation: CallExplanation;
-}
-
 /** What became of the last calls of a process. */
 export interface RememberedCalls {
   add(explanation: CallExplanation, requestId: string): void;
@@ -24,14 +18,12 @@ export function rememberCalls(): RememberedCalls {
   const notable = createRing();
   return {
     add(explanation, requestId) {
-      const call = { requestId, explanation };
-      all.add(call);
-      if (isNotable(explanation)) notable.add(call);
+      all.add(explanation, requestId);
+      if (isNotable(explanation)) notable.add(explanation, requestId);
     },
     of(requestId) {
-      const calls = [...notable.calls(), ...all.calls()].filter((call) => call.requestId === requestId);
-      const explanations = [...new Set(calls.map(({ explanation }) => explanation))];
-      return explanations.toSorted((a, b) => endOf(a) - endOf(b));
+      const explanations = new Set([...notable.of(requestId), ...all.of(requestId)]);
+      return [...explanations].sort((a, b) => endOf(a) - endOf(b));
     },
   };
 }
@@ -52,14 +44,17 @@ function endOf({ startedAt, durationMs }: CallExplanation): number {
   return startedAt + durationMs;
 }
 
+/** Two lists in place of one of pairs: what is remembered grows old, and each object less of it saves the collector work. */
 function createRing() {
-  const calls: RememberedCall[] = [];
+  const requestIds: string[] = [];
+  const explanations: CallExplanation[] = [];
   let next = 0;
   return {
-    add(call: RememberedCall) {
-      calls[next] = call;
+    add(explanation: CallExplanation, requestId: string) {
+      requestIds[next] = requestId;
+      explanations[next] = explanation;
       next = (next + 1) % kept;
     },
-    calls: () => calls,
+    of: (requestId: string) => explanations.filter((_, at) => requestIds[at] === requestId),
   };
 }
