@@ -176,6 +176,7 @@ export class Attempt implements StreamListener {
 
   #headers(): string[] {
     const { path, deadlineMs, gzip, metadata } = this.#request;
+    const isTimed = deadlineMs !== Number.POSITIVE_INFINITY;
     const headers = [
       ":method",
       "POST",
@@ -194,12 +195,8 @@ export class Attempt implements StreamListener {
       "grpc-accept-encoding",
       "identity,gzip",
     ];
-    if (deadlineMs !== Number.POSITIVE_INFINITY) {
-      headers.push("grpc-timeout", formatTimeout(deadlineMs - Date.now()));
-    }
-    if (gzip) headers.push("grpc-encoding", "gzip");
-    for (const text of metadata) headers.push(text);
-    return headers;
+    const timeout = isTimed ? ["grpc-timeout", formatTimeout(deadlineMs - Date.now())] : NO_HEADERS;
+    return headers.concat(timeout, gzip ? GZIP : NO_HEADERS, metadata);
   }
 
   #sendUnsent(stream: ClientStream): void {
@@ -261,6 +258,9 @@ export class Attempt implements StreamListener {
     if (!isOver) stream.reset(constants.NGHTTP2_CANCEL);
   }
 }
+
+const NO_HEADERS: readonly string[] = [];
+const GZIP = ["grpc-encoding", "gzip"];
 
 /** The size of a header list by RFC 9113, 6.5.2: names, values, and 32 bytes for each pair. */
 function headerBytes(headers: readonly string[]): number {

@@ -47,33 +47,34 @@ export interface Frame {
 
 /** Finds the frames in what a socket reads. */
 export class FrameReader {
-  #rest: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = Buffer.alloc(0);
+  /** How much of them was read. */
+  #at = 0;
 
   push(chunk: Buffer): void {
-    this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const rest = this.#bytes.subarray(this.#at);
+    this.#bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    this.#at = 0;
   }
 
   /** Undefined until a whole frame has come. Throws an Http2Error for one that is larger than was allowed. */
   next(): Frame | undefined {
-    const bytes = this.#rest;
-    if (bytes.length < FRAME_HEAD_BYTES) return undefined;
-    const length = bytes.readUIntBE(0, 3);
+    const [bytes, at] = [this.#bytes, this.#at];
+    const start = at + FRAME_HEAD_BYTES;
+    if (bytes.length < start) return undefined;
+    const length = bytes.readUIntBE(at, 3);
     if (length > MAX_FRAME_BYTES) throw Http2Error.frameSize(`a frame has ${length} bytes`);
-    const end = FRAME_HEAD_BYTES + length;
-    if (bytes.length < end) return undefined;
-    this.#rest = bytes.subarray(end);
-    const [type = 0, flags = 0] = [bytes[3], bytes[4]];
-    return {
-      type,
-      flags,
-      streamId: bytes.readUInt32BE(5) & 0x7fffffff,
-      payload: bytes.subarray(FRAME_HEAD_BYTES, end),
-    };
+    if (bytes.length < start + length) return undefined;
+    this.#at = start + length;
+    const [type = 0, flags = 0] = [bytes[at + 3], bytes[at + 4]];
+    const streamId = bytes.readUInt32BE(at + 5) & 0x7fffffff;
+    return { type, flags, streamId, payload: bytes.subarray(start, this.#at) };
   }
 }
 
 /** The payload of a DATA or HEADERS frame without its padding and its priority, which says nothing any more. */
 export function unpad({ flags, payload }: Frame, hasPriority: boolean): Buffer {
+  if (!(flags & (Flag.PADDED | Flag.PRIORITY))) return payload;
   const padding = flags & Flag.PADDED ? (payload[0] ?? 0) : 0;
   const start = (flags & Flag.PADDED ? 1 : 0) + (hasPriority && flags & Flag.PRIORITY ? 5 : 0);
   if (start + padding > payload.length) throw Http2Error.protocol("a frame is padded beyond its end");

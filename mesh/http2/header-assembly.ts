@@ -47,15 +47,14 @@ export class HeaderAssembly {
     const isFirst = frame.type === FrameType.HEADERS;
     const part = isFirst ? unpad(frame, true) : frame.payload;
     const ended = (frame.flags & Flag.END_STREAM) !== 0;
-    this.#open ??= { streamId: frame.streamId, ended, parts: [], bytes: 0 };
-    const block = this.#open;
+    const block = this.#open ?? { streamId: frame.streamId, ended, parts: [], bytes: 0 };
     block.parts.push(part);
     block.bytes += part.length;
     if (block.bytes > this.#maxBytes || block.parts.length > MAX_PARTS) {
       throw new Http2Error(constants.NGHTTP2_ENHANCE_YOUR_CALM, "a header block is too large");
     }
-    if (!(frame.flags & Flag.END_HEADERS)) return undefined;
-    this.#open = undefined;
+    this.#open = frame.flags & Flag.END_HEADERS ? undefined : block;
+    if (this.#open) return undefined;
     const whole = block.parts.length === 1 ? part : Buffer.concat(block.parts);
     return { fields: this.#decoder.decode(whole), ended: block.ended };
   }

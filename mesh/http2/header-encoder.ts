@@ -99,7 +99,8 @@ export class HeaderEncoder {
 
   #string(text: string): void {
     this.#integer(0, 7, text.length);
-    this.#at += this.#target.write(text, this.#at, "latin1");
+    // Latin-1, and for texts as short as these faster than Buffer's own.
+    for (let at = 0; at < text.length; at++) this.#target[this.#at++] = text.charCodeAt(at);
   }
 
   /** RFC 7541, 5.1, in the lowest bits of a byte that begins with `kind`. */

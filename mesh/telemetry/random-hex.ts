@@ -1,15 +1,17 @@
-import { randomFillSync } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 // One system call for many ids: ids are made several times in each call that is served.
-const pool = Buffer.alloc(4096);
-let used = pool.length;
+const POOL_BYTES = 4096;
+let pool = "";
+let used = 0;
 
 /** `byteCount` random bytes (at most 32) from the system's secure source, as lower-case hexadecimal digits. */
 export function randomHex(byteCount: number): string {
-  if (used + byteCount > pool.length) {
-    randomFillSync(pool);
+  const digits = 2 * byteCount;
+  if (used + digits > pool.length) {
+    pool = randomBytes(POOL_BYTES).toString("hex");
     used = 0;
   }
-  used += byteCount;
-  return pool.toString("hex", used - byteCount, used);
+  used += digits;
+  return pool.slice(used - digits, used);
 }
