@@ -6,21 +6,21 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "#mesh/testing";
 import { goMain, goModule, protoFiles, tools } from "./grpc-gateway-sources.ts";
-import type { Processes } from "./processes.ts";
+import type { Processes, Server } from "./processes.ts";
 
 const folder = resolve(".data/bench-grpc-gateway");
 const program = join(folder, "gateway");
 
 /**
- * Starts grpc-gateway on one processor, before the upstream, and returns its port. Its tools, its code and what they
+ * Starts grpc-gateway on one processor, before the upstream, and returns it. Its tools, its code and what they
  * generate are fetched and made once, in .data; Go has to be on the machine, and the network then. Throws without Go.
  */
-export async function startGrpcGateway(processes: Processes, upstream: string): Promise<number> {
+export async function startGrpcGateway(processes: Processes, upstream: string): Promise<Server> {
   if (!existsSync(program)) build();
   const port = await freePort();
-  processes.run(program, [upstream, `127.0.0.1:${port}`], { ...process.env, GOMAXPROCS: "1" });
+  const { pid } = processes.run(program, [upstream, `127.0.0.1:${port}`], { ...process.env, GOMAXPROCS: "1" });
   await untilListening(port);
-  return port;
+  return { port, pid };
 }
 
 function build(): void {

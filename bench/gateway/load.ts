@@ -2,6 +2,7 @@ import { KeptConnection } from "./kept-connection.ts";
 
 /** What a stretch of load found. */
 export interface Load {
+  readonly requests: number;
   readonly requestsPerSecond: number;
   /** Median time of a request, in milliseconds. */
   readonly p50Ms: number;
@@ -71,6 +72,7 @@ export async function generatePacedLoad(
 function loadOf(times: readonly number[], durationMs: number): Load {
   const sorted = Float64Array.from(times).sort();
   return {
+    requests: sorted.length,
     requestsPerSecond: sorted.length / (durationMs / 1_000),
     p50Ms: sorted[Math.floor(sorted.length * 0.5)] ?? Number.NaN,
     p99Ms: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN,

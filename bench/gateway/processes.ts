@@ -2,6 +2,12 @@ import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
+/** Something that answers HTTP on this machine. */
+export interface Server {
+  readonly port: number;
+  readonly pid: number;
+}
+
 /** The processes of a benchmark, all of which end with it. */
 export class Processes implements Disposable {
   readonly #children: ChildProcess[] = [];
@@ -9,6 +15,12 @@ export class Processes implements Disposable {
   /** Starts one of this folder's servers and returns what it says once it listens. Throws when it does not. */
   async start(file: string, argument = ""): Promise<string> {
     return (await this.startWith(file, [argument])).said;
+  }
+
+  /** Starts one of the gateways. */
+  async startServer(file: string, upstream = ""): Promise<Server> {
+    const { said, child } = await this.startWith(file, [upstream]);
+    return { port: Number(said), pid: child.pid ?? 0 };
   }
 
   /** The same, with the process, to ask it things. */
@@ -23,8 +35,10 @@ export class Processes implements Disposable {
   }
 
   /** Starts a program. */
-  run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): void {
-    this.#children.push(spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], env }));
+  run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): { pid: number } {
+    const child = spawn(program, args, { stdio: ["ignore", "ignore", "inherit"], env });
+    this.#children.push(child);
+    return { pid: child.pid ?? 0 };
   }
 
   [Symbol.dispose](): void {

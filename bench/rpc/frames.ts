@@ -46,7 +46,7 @@ export function callTemplate(headers: Record<string, string>, message: Uint8Arra
 }
 
 /** A header field that no table remembers, so that every call can send the same bytes. */
-function literal(name: string, value: string): Buffer {
+export function literal(name: string, value: string): Buffer {
   return Buffer.concat([Buffer.from([0]), text(name), text(value)]);
 }
 
