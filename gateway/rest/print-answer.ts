@@ -1,5 +1,6 @@
 import {
   create,
+  type DescField,
   type DescMessage,
   fromBinary,
   type JsonValue,
@@ -8,7 +9,7 @@ import {
   toJson,
 } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { compilePrintEncoded } from "../json/print-encoded.ts";
+import { compilePrintEncoded, compilePrintOnly } from "../json/print-encoded.ts";
 import type { PrintingOptions } from "../json/printing.ts";
 import type { MappingRules } from "./mapping-rules.ts";
 
@@ -32,7 +33,7 @@ export interface PrintingRule extends Pick<MappingRules, "printDefaults" | "fiel
  */
 export function compilePrint(response: DescMessage, rule: PrintingRule): Print {
   const options = printingOptions(rule);
-  const field = response.fields.find(({ name }) => name === rule.responseBody);
+  const field = bodyField(response, rule);
   const key = field && (options.useProtoFieldName ? field.name : field.jsonName);
   const partOf = (json: JsonValue) => (isObject(json) && key !== undefined ? json[key] : json);
   // A field that holds its default value is left out of a message, yet it is the answer.
@@ -44,10 +45,12 @@ export function compilePrint(response: DescMessage, rule: PrintingRule): Print {
   };
 }
 
-/** Compiles the same for responses that are encoded still: a whole one is printed without a message between. */
+/** Compiles the same for responses that are encoded still: what is usual is printed without a message between. */
 export function compilePrintResponse(response: DescMessage, rule: PrintingRule): PrintResponse {
   const print = compilePrint(response, rule);
-  const printEncoded = rule.responseBody === "" ? compilePrintEncoded(response, printingOptions(rule)) : undefined;
+  const options = printingOptions(rule);
+  const field = bodyField(response, rule);
+  const printEncoded = field ? compilePrintOnly(field, options) : compilePrintEncoded(response, options);
   return (bytes, pretty) => {
     const printed = pretty ? undefined : printEncoded?.(bytes);
     return printed ?? print(readResponse(response, bytes), pretty);
@@ -61,6 +64,10 @@ export function readResponse(response: DescMessage, bytes: Uint8Array): Message 
   } catch {
     throw new ConnectError(`the service's answer is no valid ${response.typeName}`, Code.Internal);
   }
+}
+
+function bodyField({ fields }: DescMessage, { responseBody }: PrintingRule): DescField | undefined {
+  return fields.find(({ name }) => name === responseBody);
 }
 
 function printingOptions({ printDefaults, fieldNames, enums, registry }: PrintingRule): PrintingOptions {

@@ -7,11 +7,13 @@ import {
   toBinary,
   toJson,
 } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileEncodeJson } from "../../gateway/json/encode-json.ts";
-import { compilePrintEncoded, type PrintEncoded } from "../../gateway/json/print-encoded.ts";
+import { compilePrintEncoded, compilePrintOnly, type PrintEncoded } from "../../gateway/json/print-encoded.ts";
 import type { PrintingOptions } from "../../gateway/json/printing.ts";
+import { compilePrint, compilePrintResponse, type PrintingRule } from "../../gateway/rest/print-answer.ts";
 import { compileContract, messageOf } from "../../gateway/run-time-contract.fixture.ts";
 import { arbitraryMessage } from "./arbitrary-message.fixture.ts";
 import { mirrorMessage, mirrorTypes } from "./mirror.fixture.ts";
@@ -57,6 +59,11 @@ const settings = [true, false].flatMap((alwaysEmitImplicit) =>
     [true, false].map((enumAsInteger) => ({ alwaysEmitImplicit, useProtoFieldName, enumAsInteger, registry })),
   ),
 );
+
+const usualPrinting: PrintingOptions = {
+  ...{ alwaysEmitImplicit: true, useProtoFieldName: false, enumAsInteger: false },
+  registry,
+};
 
 interface Printer {
   readonly options: PrintingOptions;
@@ -112,6 +119,27 @@ describe.each(descs.map((desc) => [desc.name, desc] as const))("%s", (_, desc) =
     });
   });
 
+  const answers = desc.fields.flatMap(({ name }) =>
+    settings.map((options) => ({
+      name,
+      print: compilePrint(desc, bodyRule(name, options)),
+      printResponse: compilePrintResponse(desc, bodyRule(name, options)),
+    })),
+  );
+
+  test("prints one field, alone or among others, as protobuf-es does", () => {
+    const others = fc.tuple(fc.boolean(), fc.constantFrom(Buffer.alloc(0), added));
+    check(
+      fc.tuple(messagesOf(desc), others, fc.constantFrom(...answers)),
+      ([message, [alone, more], { name, print, printResponse }]) => {
+        if (alone) keepOnly(name, reflect(desc, message));
+        const bytes = Buffer.concat([toBinary(desc, message), more]);
+        const printed = printResponse(bytes, false).toString();
+        expect(JSON.parse(printed)).toEqual(JSON.parse(print(fromBinary(desc, bytes))));
+      },
+    );
+  });
+
   function expectSameMessage(bytes: Uint8Array, text: string): void {
     const expected = toBinary(desc, fromJsonString(desc, text, { registry }));
     expect(toBinary(desc, fromBinary(desc, bytes)), text).toEqual(expected);
@@ -138,6 +166,21 @@ describe.each(descs.map((desc) => [desc.name, desc] as const))("%s", (_, desc) =
     });
   });
 });
+
+/** The rule of an answer that is one field of its response. */
+function bodyRule(responseBody: string, options: PrintingOptions): PrintingRule {
+  return {
+    responseBody,
+    printDefaults: options.alwaysEmitImplicit,
+    fieldNames: options.useProtoFieldName ? "proto" : "json",
+    enums: options.enumAsInteger ? "number" : "name",
+    registry,
+  };
+}
+
+function keepOnly(name: string, message: ReflectMessage): void {
+  for (const field of message.fields) if (field.name !== name) message.clear(field);
+}
 
 function throughText(json: JsonValue): JsonValue {
   return JSON.parse(JSON.stringify(json));
@@ -220,6 +263,16 @@ test("the usual takes the short way to JSON", () => {
   check(fc.tuple(messagesOf(everything), fc.constantFrom(...printers)), ([message, { options, print }]) => {
     const printed = print?.(toBinary(everything, message));
     expect(printed && JSON.parse(printed.toString())).toEqual(throughText(toJson(everything, message, options)));
+  });
+});
+
+test("a field that is alone takes the short way to JSON", () => {
+  const fields = everything.fields.filter(({ fieldKind }) => fieldKind !== "list" && fieldKind !== "map");
+  const printers = fields.map((field) => ({ field, print: compilePrintOnly(field, usualPrinting) }));
+  check(fc.tuple(messagesOf(everything), fc.constantFrom(...printers)), ([message, { field, print }]) => {
+    const target = reflect(everything, message);
+    keepOnly(field.name, target);
+    expect(print?.(toBinary(everything, message)) !== undefined, field.name).toBe(target.isSet(field));
   });
 });
 
