@@ -3,6 +3,7 @@ import type { OutgoingHttpHeaders } from "node:http";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel as Idempotency } from "@bufbuild/protobuf/wkt";
 import type { CachingPolicy, MethodPolicy } from "#mesh/contract";
+import { appendHeader } from "../http/answer-head.ts";
 import { type Exchange, headerOf } from "../http/exchange.ts";
 import { send } from "../http/send.ts";
 
@@ -26,14 +27,13 @@ export interface CacheableAnswer {
  * contract allows, else to ask each time (RFC 9111, section 5.2.2).
  */
 export function sendCacheable(exchange: Exchange, { policy, forwardHeaders, headers, body }: CacheableAnswer): void {
-  const { request, response } = exchange;
-  const said = (name: string) => headers[name] ?? response.getHeader(name);
+  const said = (name: string) => headers[name] ?? exchange.headers[name];
   const control = said("cache-control")?.toString() ?? cacheControl(policy.caching, forwardHeaders);
   const etag = String(said("etag") ?? `W/"${hash("sha1", body, "base64url")}"`);
   const own = { ...headers, "cache-control": control, etag };
-  for (const name of variants(policy.caching, forwardHeaders)) response.appendHeader("Vary", name);
-  if (isKnown(headerOf(request, "if-none-match"), etag)) {
-    response.appendHeader("Vary", "Accept-Encoding");
+  for (const name of variants(policy.caching, forwardHeaders)) appendHeader(exchange, "vary", name);
+  if (isKnown(headerOf(exchange.request, "if-none-match"), etag)) {
+    appendHeader(exchange, "vary", "Accept-Encoding");
     send(exchange, 304, own);
   } else send(exchange, 200, own, body);
 }

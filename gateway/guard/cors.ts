@@ -1,3 +1,4 @@
+import { appendHeader } from "../http/answer-head.ts";
 import type { Exchange } from "../http/exchange.ts";
 
 /** Cross-origin rules. */
@@ -43,14 +44,15 @@ export function createCors({ origins, headers, privateNetwork }: CorsOptions): C
 
   return {
     admits,
-    allow({ request, response }) {
+    allow(exchange) {
       if (listed.size === 0) return;
+      const { request, headers: answer } = exchange;
       const { origin } = request.headers;
       // Without Vary, a cache would give the answer for one origin, or for none, to a page of another.
-      if (!all) response.appendHeader("Vary", "Origin");
+      if (!all) appendHeader(exchange, "vary", "Origin");
       if (!all && (origin === undefined || !listed.has(origin))) return;
-      response.setHeader("Access-Control-Allow-Origin", all ? "*" : (origin ?? ""));
-      response.setHeader("Access-Control-Expose-Headers", "*");
+      answer["access-control-allow-origin"] = all ? "*" : (origin ?? "");
+      answer["access-control-expose-headers"] = "*";
     },
     askedMethod({ request, method }) {
       const { origin, "access-control-request-method": asked } = request.headers;

@@ -1,5 +1,6 @@
 import { didYouMean, type MethodPolicy } from "#mesh/contract";
 import { StartError } from "#mesh/process";
+import { appendHeader } from "../http/answer-head.ts";
 import type { Exchange } from "../http/exchange.ts";
 import type { Route, RouteTable } from "../rest/route-table.ts";
 
@@ -17,12 +18,12 @@ export function createDeprecation(policies: readonly MethodPolicy[], table: Rout
   return (exchange, policy) => {
     const { deprecation } = policy;
     if (deprecation === undefined) return;
-    const { response } = exchange;
-    response.setHeader("Deprecation", `@${Math.floor(deprecation.since.getTime() / 1_000)}`);
-    if (deprecation.sunset) response.setHeader("Sunset", deprecation.sunset.toUTCString());
+    const { headers } = exchange;
+    headers.deprecation = `@${Math.floor(deprecation.since.getTime() / 1_000)}`;
+    if (deprecation.sunset) headers.sunset = deprecation.sunset.toUTCString();
     const successor = names.get(deprecation.successor);
     const link = successor && linkOf(exchange, { policy, successor, table });
-    if (link !== undefined) response.appendHeader("Link", `<${link}>; rel="successor-version"`);
+    if (link !== undefined) appendHeader(exchange, "link", `<${link}>; rel="successor-version"`);
   };
 }
 

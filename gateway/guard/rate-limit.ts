@@ -4,6 +4,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { QuotaFailureSchema, RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import type { MethodPolicy, RateLimitPolicy } from "#mesh/contract";
 import type { User } from "#mesh/identity";
+import { appendHeader } from "../http/answer-head.ts";
 import type { Exchange } from "../http/exchange.ts";
 import type { Allowance, Verdict } from "./allowance.ts";
 import type { ClientOf } from "./client-address.ts";
@@ -60,8 +61,8 @@ export function createRateLimiter({ store, clientOf, factor }: RateLimiterOption
     for (const limit of limits) {
       const taken = store.take(`${limit.key} ${who}`, limit.allowance);
       const verdict = "then" in taken ? await taken : taken;
-      exchange.response.appendHeader("RateLimit-Policy", limit.item);
-      exchange.response.appendHeader("RateLimit", `"${limit.name}";r=${verdict.remaining};t=${seconds(verdict)}`);
+      appendHeader(exchange, "ratelimit-policy", limit.item);
+      appendHeader(exchange, "ratelimit", `"${limit.name}";r=${verdict.remaining};t=${seconds(verdict)}`);
       if (verdict.allowed) continue;
       exchange.notes.limited = limit.name;
       throw tooMany(limit, verdict);

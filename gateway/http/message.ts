@@ -23,10 +23,6 @@ export interface HttpResponse extends EventEmitter {
   readonly writableEnded: boolean;
   readonly writableLength: number;
   setHeader(name: string, value: number | string | readonly string[]): unknown;
-  appendHeader(name: string, value: string | string[]): unknown;
-  getHeader(name: string): number | string | string[] | undefined;
-  hasHeader(name: string): boolean;
-  removeHeader(name: string): void;
   writeHead(status: number, headers?: OutgoingHttpHeaders): this;
   /** HTTP/1.1 holds a head back until there is a body, HTTP/2 does not. */
   flushHeaders(): void;

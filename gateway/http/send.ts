@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Registry } from "@bufbuild/protobuf";
+import { appendHeader, beginAnswer, headersWith } from "./answer-head.ts";
 import { chooseEncoding, type Encoding, minCompressedBytes } from "./compression.ts";
 import { EdgeError } from "./edge-error.ts";
 import { dialectOf, type ErrorDialect, printError } from "./error-dialect.ts";
@@ -25,14 +26,14 @@ export function send(
     return;
   }
   if (body === undefined) {
-    response.writeHead(status, headers).end();
+    beginAnswer(exchange, status, headers).end();
     return;
   }
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.length;
-  const answer = lowerCased(headers);
+  const answer = headersWith(exchange, headers);
   answer["content-type"] ??= "application/json";
   if (length >= minCompressedBytes && isCompressible(answer)) {
-    response.appendHeader("Vary", "Accept-Encoding");
+    appendHeader({ headers: answer }, "vary", "Accept-Encoding");
     const encoding = chooseEncoding(request.headers["accept-encoding"]?.toString());
     if (encoding) return void sendCompressed(exchange, { status, headers: answer, body, encoding });
   }
@@ -62,12 +63,6 @@ function isCompressible(headers: OutgoingHttpHeaders): boolean {
   );
 }
 
-function lowerCased(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  const lower: OutgoingHttpHeaders = {};
-  for (const name in headers) lower[name.toLowerCase()] = headers[name];
-  return lower;
-}
-
 /** How errors are sent. */
 export interface ErrorSending {
   readonly registry: Registry;
@@ -80,7 +75,7 @@ export function sendError(exchange: Exchange, thrown: unknown, { registry, diale
   const { request, response } = exchange;
   const error = toConnectError(thrown, exchange);
   if (response.headersSent) return;
-  response.appendHeader("Vary", "Accept");
+  appendHeader(exchange, "vary", "Accept");
   const { contentType, json } = printError(error, registry, dialectOf(request.headers.accept, dialect));
   const own = error instanceof EdgeError ? error.headers : {};
   const headers = { ...own, ...errorHeaders(error, request.headers.authorization !== undefined) };

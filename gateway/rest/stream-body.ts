@@ -4,6 +4,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
 import type { StreamLimits } from "../config.ts";
+import { beginAnswer } from "../http/answer-head.ts";
 import { breakOff } from "../http/break-off.ts";
 import { statusJson, toConnectError } from "../http/error-status.ts";
 import type { Exchange } from "../http/exchange.ts";
@@ -51,7 +52,7 @@ export class StreamBody {
     const { writer, limits } = this.#options;
     if (this.#begun || signal.aborted) return;
     this.#begun = true;
-    response.writeHead(200, { "Content-Type": type, "Cache-Control": "no-store", "X-Accel-Buffering": "no" });
+    beginAnswer(this.#exchange, 200, { "Content-Type": type, "Cache-Control": "no-store", "X-Accel-Buffering": "no" });
     response.flushHeaders();
     if (writer.open !== "") response.write(writer.open);
     if (writer.heartbeat === "" || limits.heartbeatMs === 0) return;
@@ -77,7 +78,7 @@ export class StreamBody {
     const { response } = this.#exchange;
     const { writer } = this.#options;
     if (!this.#begun && writer.resumes) {
-      response.writeHead(204, { "Cache-Control": "no-store" }).end();
+      beginAnswer(this.#exchange, 204, { "Cache-Control": "no-store" }).end();
       return;
     }
     this.#begin(writer.contentType(undefined) ?? anyBytes);

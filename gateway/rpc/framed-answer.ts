@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { createRegistry, type Registry } from "@bufbuild/protobuf";
 import type { ConnectError } from "@connectrpc/connect";
+import { beginAnswer, headersWith } from "../http/answer-head.ts";
 import { chooseNamedEncoding, type Encoding, encodingNames, minCompressedBytes } from "../http/compression.ts";
 import { toConnectError } from "../http/error-status.ts";
 import { type Exchange, headerOf } from "../http/exchange.ts";
@@ -49,8 +50,7 @@ export class FramedAnswer {
     const { encoding, accept } = encodingHeaders(this.#dialect);
     const headers = { ...metadata, "content-type": this.#dialect.contentType, [accept]: encodingNames.join(",") };
     if (this.#encoding) headers[encoding] = this.#encoding.name;
-    const { response } = this.#exchange;
-    response.writeHead(200, headers);
+    const response = beginAnswer(this.#exchange, 200, headers);
     if (how === "at once" && this.#exchange.request.httpVersionMajor === 1) response.flushHeaders();
   }
 
@@ -81,7 +81,8 @@ export class FramedAnswer {
       return;
     }
     // "Trailers-Only": a single block of headers that ends the stream, which only end() without writeHead() sends.
-    for (const [name, value] of Object.entries({ "content-type": this.#dialect.contentType, ...trailers })) {
+    const head = headersWith(this.#exchange, { "content-type": this.#dialect.contentType, ...trailers });
+    for (const [name, value] of Object.entries(head)) {
       if (value !== undefined) response.setHeader(name, value);
     }
     response.end();

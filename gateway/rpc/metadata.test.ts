@@ -1,3 +1,5 @@
+import type { OutgoingHttpHeaders } from "node:http";
+import { createServer, type ServerHttp2Session } from "node:http2";
 import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
@@ -6,6 +8,8 @@ import type { RpcContext } from "#mesh/rpc";
 import { call, Library, type LibraryHandler, startLibrary } from "../library.fixture.ts";
 
 const rpc = "/test.library.v1.Library";
+/** The frame of an empty one. */
+const noMessage = Buffer.alloc(5);
 const binary = Buffer.from([0, 1, 254, 255]);
 
 const transports: [name: string, open: (baseUrl: string) => Transport][] = [
@@ -118,6 +122,37 @@ test("trailers of a unary call of Connect are headers that say so", async () => 
   const { headers } = await call(library.url, `POST ${rpc}/GetBook`, { body: "{}" });
   expect([headers["x-shelf"], headers["trailer-x-pages"]]).toEqual(["4", "300"]);
 });
+
+test.each(["GET /v1/books/7", `POST ${rpc}/GetBook`])(
+  "%s fails over metadata that HTTP cannot carry",
+  async (target) => {
+    await using odd = await startOdd({ "grpc-status": "0", "x-shelf": "4\u0001" });
+    await using library = await startLibrary({ services: [{ service: Library, address: odd.address, server: "odd" }] });
+    const { status, headers } = await call(library.url, target, target.startsWith("POST") ? { body: "{}" } : {});
+    expect([status, headers["x-shelf"] ?? headers["trailer-x-shelf"]]).toEqual([500, undefined]);
+  },
+);
+
+/** A server of gRPC by another hand, whose answers are empty and end with any trailers. */
+async function startOdd(trailers: OutgoingHttpHeaders) {
+  const server = createServer();
+  const sessions = new Set<ServerHttp2Session>();
+  server.on("session", (session) => sessions.add(session));
+  server.on("stream", (stream) => {
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers(trailers));
+    stream.end(noMessage);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  return {
+    address: typeof address === "object" ? `127.0.0.1:${address?.port}` : "",
+    async [Symbol.asyncDispose]() {
+      for (const session of sessions) session.destroy();
+      server.close();
+    },
+  };
+}
 
 async function askWith(transport: Transport, headers: Record<string, string> = {}) {
   const getBook = Library.method.getBook;

@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders } from "node:http";
+import { type OutgoingHttpHeaders, validateHeaderValue } from "node:http";
 import type { DescMethod, DescMethodStreaming, DescService, Message } from "@bufbuild/protobuf";
 import { ConnectError, type StreamResponse, type Transport } from "@connectrpc/connect";
 import type { Call, SentMetadata } from "#mesh/channel";
@@ -143,10 +143,13 @@ export async function callUnary(exchange: Exchange, channel: UpstreamChannel, ca
   }
 }
 
-function showAll({ response }: Exchange, headers: OutgoingHttpHeaders): void {
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined) response.setHeader(name, value);
+/** Throws for a value that HTTP does not allow, while there can still be another answer. */
+function showAll({ headers }: Exchange, shown: OutgoingHttpHeaders): void {
+  for (const name in shown) {
+    const value = shown[name];
+    if (value === undefined) continue;
+    validateHeaderValue(name, String(value));
+    headers[name] = value;
   }
 }
 
