@@ -21,7 +21,7 @@ const LONGEST_TIMER_MS = 0x7fffffff;
 /**
  * One call: its deadline, unless its caller watches that, and the attempts that it takes. A further attempt is made only
  * where no application has seen the call (gRFC A6, "Transparent Retries"): at another endpoint when one could not be
- * reached, once more when the server has refused the stream.
+ * reached, once more when the server has refused the stream, or the connection broke before it was written.
  */
 export class ChannelCall implements Call, AttemptListener {
   readonly #listener: AttemptListener;

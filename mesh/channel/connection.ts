@@ -81,7 +81,7 @@ export class Connection {
     return this.#session.maxHeaderBytes;
   }
 
-  /** Streams with higher ids were not looked at by the server, which has said so (RFC 9113, 6.8). */
+  /** Streams with higher ids were not looked at by the server: it has said so (RFC 9113, 6.8), or they were never sent. */
   get lastStreamId(): number {
     return this.#session.lastStreamId;
   }

@@ -6,7 +6,7 @@ import { eventually, freePort } from "#mesh/testing";
 import { type ChannelOptions, createChannel, startCalls } from "./channel.ts";
 import { Endpoint } from "./endpoint.ts";
 import { callOnce, startCall } from "./outcome.fixture.ts";
-import { answer, type RawServerOptions, rawServer } from "./raw-server.fixture.ts";
+import { answer, GOOD, type RawServerOptions, rawServer } from "./raw-server.fixture.ts";
 import { Status } from "./status.ts";
 import { wire } from "./wire.fixture.ts";
 
@@ -35,6 +35,7 @@ function holding() {
   return { streams, onStream: (stream: ServerHttp2Stream) => void streams.push(stream) };
 }
 
+const unheard = { onHeader() {}, onMessage() {}, onWritable() {} };
 const settled = { connections: 1, streams: 0, waiting: 0 };
 
 test("connections are opened until every call has a stream, no more than allowed, and the rest waits", async () => {
@@ -108,6 +109,26 @@ test("a GOAWAY with an error ends what was looked at, and sends the rest again",
   await eventually(() => expect(streams).toHaveLength(3));
   answer(streams[2] ?? expect.fail());
   expect((await second).status.code).toBe(Status.OK);
+});
+
+test("what was not written yet when the connection broke is sent on the next one, what was written is not", async () => {
+  const { streams, onStream } = holding();
+  using own = await world({ onStream });
+  const written = callOnce(own.channel, PATH);
+  const gathered = Promise.withResolvers<Awaited<typeof written>>();
+  // The answer and the end come together: the call that follows the answer is opened, and its frames wait.
+  own.channel.start(
+    { path: PATH, metadata: [], deadlineMs: Number.POSITIVE_INFINITY, message: Buffer.from("hi") },
+    { ...unheard, onEnd: () => callOnce(own.channel, PATH).then(gathered.resolve) },
+  );
+  await eventually(() => expect(streams).toHaveLength(2));
+  streams[1]?.respond({ ...GOOD, "grpc-status": "0" }, { endStream: true });
+  streams[1]?.session?.goaway(constants.NGHTTP2_INTERNAL_ERROR, 2 ** 31 - 1);
+  const lost = (await written).status;
+  expect([lost.code, lost.unprocessed]).toEqual([Status.UNAVAILABLE, undefined]);
+  await eventually(() => expect(streams).toHaveLength(3));
+  answer(streams[2] ?? expect.fail());
+  expect((await gathered.promise).status.code).toBe(Status.OK);
 });
 
 test("a server that answers no ping is lost", async () => {

@@ -27,8 +27,9 @@ export interface CallStatus {
   readonly message: string;
   readonly trailer: ReceivedMetadata;
   /**
-   * Why no application has seen the call, so that it may be sent again whatever it does: it was never sent, because no
-   * connection could be had, or the server has said that it did not look at it (gRFC A6, "Transparent Retries").
+   * Why no application has seen the call, so that it may be sent again whatever it does: no connection could be had
+   * ("unsent"), or the server has said that it did not look at it, or the connection broke before anything of it was
+   * written ("refused"; gRFC A6, "Transparent Retries").
    */
   readonly unprocessed?: "unsent" | "refused";
 }

@@ -38,9 +38,10 @@ function startSession(port: number) {
   const settled = vi.fn();
   const closed = Promise.withResolvers<void>();
   const listener = { onSettings: settled, onGoaway: () => {}, onClose: closed.resolve };
-  const session = new ClientSession(connect(port, "127.0.0.1"), listener, windows);
+  const socket = connect(port, "127.0.0.1");
+  const session = new ClientSession(socket, listener, windows);
   onTestFinished(() => session.destroy());
-  return { session, settled, closed: closed.promise };
+  return { session, socket, settled, closed: closed.promise };
 }
 
 /** Records what a stream is told. */
@@ -279,6 +280,29 @@ test("a reset takes back what was not sent", async () => {
   peer.send(WINDOW_UPDATE, numbers(100), { streamId: 1 });
   await vi.waitFor(() => expect(peer.sent(RST_STREAM)).toMatchObject([{ payload: numbers(8) }]));
   expect(peer.sent(DATA)).toEqual([]);
+});
+
+describe("streams whose frames were not written when the connection ended were never sent", () => {
+  const headers = [":method", "POST", ":path", "/b"];
+
+  test("when it breaks", async () => {
+    const { peer, session, stream, closed } = await world();
+    await vi.waitFor(() => expect(peer.sent(HEADERS)).toHaveLength(1));
+    const late = session.open(headers, recorder().listener);
+    session.destroy();
+    await closed;
+    expect([stream.id, late.id].map((id) => id <= session.lastStreamId)).toEqual([true, false]);
+  });
+
+  test("when the server has hung up", async () => {
+    const { peer, session, socket, stream, closed } = await world();
+    await vi.waitFor(() => expect(peer.sent(HEADERS)).toHaveLength(1));
+    peer.hangUp();
+    await once(socket, "end");
+    const late = session.open(headers, recorder().listener);
+    await closed;
+    expect([stream.id, late.id].map((id) => id <= session.lastStreamId)).toEqual([true, false]);
+  });
 });
 
 test("Node's server reads every header that is sent, and its answers are read, call after call", async () => {

@@ -51,7 +51,7 @@ const headerBlock = Buffer.allocUnsafeSlow(MAX_SENT_HEADER_BYTES + 1024);
  */
 export class ClientSession implements StreamOwner {
   readonly outgoing: OutgoingData;
-  /** Streams with higher ids were not looked at by the server, which has said so (RFC 9113, 6.8). */
+  /** Streams with higher ids were not looked at by the server: it has said so (RFC 9113, 6.8), or they were never sent. */
   lastStreamId = Number.POSITIVE_INFINITY;
   /** What ended it, unless it was closed in peace. */
   error: Error | undefined;
@@ -284,6 +284,7 @@ export class ClientSession implements StreamOwner {
   }
 
   #closed(): void {
+    this.lastStreamId = Math.min(this.lastStreamId, this.#writer.lastStreamId);
     for (const stream of Object.values(this.#streams)) stream.close();
     this.#listener.onClose();
   }

@@ -14,6 +14,9 @@ export class FrameWriter {
   #start = 0;
   #end = 0;
   #scheduled = false;
+  /** The newest stream that has a frame, and the newest that has one given to the socket. */
+  #newestStreamId = 0;
+  #givenStreamId = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -29,16 +32,23 @@ export class FrameWriter {
     return this.#socket.writableLength;
   }
 
+  /** Streams with higher ids were never sent. */
+  get lastStreamId(): number {
+    return this.#givenStreamId;
+  }
+
   write(frame: { type: number; flags?: number; streamId?: number }, payload: Uint8Array): void {
+    const { type, flags = 0, streamId = 0 } = frame;
     const bytes = FRAME_HEAD_BYTES + payload.length;
     if (this.#end + bytes > this.#batch.length) this.#startBatch();
     const head = this.#batch;
     head.writeUIntBE(payload.length, this.#end, 3);
-    head[this.#end + 3] = frame.type;
-    head[this.#end + 4] = frame.flags ?? 0;
-    head.writeUInt32BE(frame.streamId ?? 0, this.#end + 5);
+    head[this.#end + 3] = type;
+    head[this.#end + 4] = flags;
+    head.writeUInt32BE(streamId, this.#end + 5);
     head.set(payload, this.#end + FRAME_HEAD_BYTES);
     this.#end += bytes;
+    if (streamId > this.#newestStreamId) this.#newestStreamId = streamId;
     this.#schedule();
   }
 
@@ -50,8 +60,10 @@ export class FrameWriter {
   }
 
   flush(): void {
-    if (this.#end === this.#start || this.#socket.destroyed) return;
+    // Once the other side has hung up, a socket that is not destroyed yet takes nothing either.
+    if (this.#end === this.#start || !this.#socket.writable) return;
     this.#socket.write(this.#batch.subarray(this.#start, this.#end));
+    this.#givenStreamId = this.#newestStreamId;
     // The socket may still hold what it was given: what comes next goes after it.
     this.#start = this.#end;
   }

@@ -37,6 +37,7 @@ export async function rawPeer() {
     },
     /** `written` is called once the client has taken them, or has gone. */
     write: (bytes: Uint8Array, written?: () => void) => state.socket?.write(bytes, written),
+    hangUp: () => state.socket?.end(),
     stopReading: () => state.socket?.pause(),
     [Symbol.dispose]: () => {
       state.socket?.destroy();
