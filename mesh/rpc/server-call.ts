@@ -21,6 +21,7 @@ import type { ServedMethod } from "./served-method.ts";
 
 const STRANGER: Caller = { user: undefined, service: undefined };
 const NO_TRACE = newTrace();
+const NO_METADATA = new Metadata();
 
 type AnyMessage = MessageInitShape<DescMessage>;
 
@@ -52,7 +53,7 @@ interface Waiter<T> {
 export class ServerCall implements RpcContext, Scope {
   readonly served: ServedMethod;
   readonly startedAt = performance.now();
-  metadata = new Metadata();
+  metadata = NO_METADATA;
   trace: TraceContext = NO_TRACE;
   requestId = "";
   authorization: string | undefined;

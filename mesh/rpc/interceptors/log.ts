@@ -18,9 +18,7 @@ export interface CallListeners {
 
 /** Writes one line for each finished call, and tells those who listen about it. */
 export function logCalls({ onCallEnd, meter }: CallListeners): Interceptor {
-  return (next) => async (call) => {
-    meter?.started();
-    await next(call);
+  const tell = (call: ServerCall) => {
     const end = call.end ?? { code: Code.Internal, message: "the call ended without a status" };
     const durationMs = performance.now() - call.startedAt;
     meter?.ended(end.code, durationMs);
@@ -34,6 +32,10 @@ export function logCalls({ onCallEnd, meter }: CallListeners): Interceptor {
       trace: call.trace,
       requestId: call.requestId,
     });
+  };
+  return (next) => (call) => {
+    meter?.started();
+    return next(call).then(() => tell(call));
   };
 }
 

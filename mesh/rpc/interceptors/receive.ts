@@ -4,10 +4,11 @@ import type { Step } from "../step.ts";
 
 /** Reads the one request of unary and server streaming calls: after the caller is known, before anything looks at it. */
 export function receiveOne(next: Step): Step {
-  return async (call) => {
-    call.request = await call.readOnly();
-    await next(call);
-  };
+  return (call) =>
+    call.readOnly().then((request) => {
+      call.request = request;
+      return next(call);
+    });
 }
 
 /** Hands the requests of client and bidirectional streaming calls on as they are asked for. */
