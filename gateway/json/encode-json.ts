@@ -20,11 +20,12 @@ export function compileEncodeJson(message: DescMessage, options: EncodingOptions
   const mostLevels = Math.min(options.maxDepth ?? MOST_LEVELS, MOST_LEVELS);
   return (json) => {
     try {
-      if (!isUtf8(json)) return undefined;
-      const parsed: unknown = JSON.parse(json.toString());
       const { levels, members } = scanJson(json);
+      // Before it is parsed: a few megabytes of brackets would take hundreds of them, and half a second.
+      if (levels > mostLevels || !isUtf8(json)) return undefined;
+      const parsed: unknown = JSON.parse(json.toString());
       // JSON.parse keeps the last of members with the same name.
-      if (levels > mostLevels || members !== countMembers(parsed)) return undefined;
+      if (members !== countMembers(parsed)) return undefined;
       encode(parsed, writer);
       return writer.take();
     } catch {

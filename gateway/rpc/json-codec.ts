@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { type DescMethod, fromBinary, fromJsonString, type Registry, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { compileEncodeJson } from "../json/encode-json.ts";
+import { isDeeperThan } from "../json/json-depth.ts";
 import { compilePrintEncoded } from "../json/print-encoded.ts";
 
 /** Turns messages of a method from ProtoJSON to their encoding, and back. */
@@ -27,8 +28,12 @@ export function createJsonCodec({ input, output }: DescMethod, registry: Registr
 
   function encodeThroughMessage(bytes: Buffer): Uint8Array {
     if (!isUtf8(bytes)) throw new ConnectError("the JSON is not UTF-8", Code.InvalidArgument);
+    const text = bytes.toString("utf8");
+    if (isDeeperThan(text, MOST_LEVELS)) {
+      throw new ConnectError(`the JSON nests deeper than ${MOST_LEVELS} levels`, Code.InvalidArgument);
+    }
     try {
-      return toBinary(input, fromJsonString(input, bytes.toString("utf8"), read));
+      return toBinary(input, fromJsonString(input, text, read));
     } catch (refusal) {
       const why = refusal instanceof Error ? refusal.message : String(refusal);
       throw new ConnectError(`the JSON is no ${input.typeName}: ${why}`, Code.InvalidArgument);
@@ -43,6 +48,12 @@ export function createJsonCodec({ input, output }: DescMethod, registry: Registr
     }
   }
 }
+
+/**
+ * What a hundred messages in one another, protobuf-es's own limit, can come to with lists, maps and Any between them. That
+ * limit counts only what has been parsed, and known, by then.
+ */
+const MOST_LEVELS = 300;
 
 /** What protobuf-es does where nobody says anything else. */
 const printing = { alwaysEmitImplicit: false, useProtoFieldName: false, enumAsInteger: false };

@@ -156,6 +156,16 @@ test("plain HTTP sees why an rpc was refused", async () => {
   expect([stranger.status, stranger.headers["www-authenticate"]]).toEqual([401, "Bearer"]);
 });
 
+test("JSON that nests deeper than any message is refused before it is parsed", async () => {
+  await using library = await startLibrary();
+  const nested = (levels: number) => ({ body: `{"unknown":${"[".repeat(levels)}${"]".repeat(levels)}}` });
+  const refused = await call(library.url, `POST ${rpc}/GetBook`, nested(300));
+  const { code, message } = JSON.parse(refused.text);
+  expect([refused.status, code]).toEqual([400, "invalid_argument"]);
+  expect(message).toBe("the JSON nests deeper than 300 levels");
+  expect((await call(library.url, `POST ${rpc}/GetBook`, nested(299))).text).not.toContain("nests");
+});
+
 test("a message above the limit is refused", async () => {
   await using library = await startLibrary({ config: { maxBodyBytes: 2_000 } });
   const transport = createConnectTransport({ baseUrl: library.url, httpVersion: "1.1", useBinaryFormat: true });
