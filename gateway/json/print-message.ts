@@ -115,7 +115,7 @@ function addField(
   const add = (wireType: number, print: Print) => byTag.set(tagOf(number, wireType), { ...shared, print });
   if (field.fieldKind === "map") add(WireType.LENGTH_DELIMITED, mapPrinter(field, value));
   else if (field.fieldKind === "list") {
-    // Lists of what has a length are never packed.
+    // What has a length is never packed: its own printer takes the place of the other.
     add(WireType.LENGTH_DELIMITED, packedListPrinter(value.print));
     add(value.wireType, listPrinter(tagOf(number, value.wireType), value.print));
   } else add(value.wireType, value.print);

@@ -1,26 +1,16 @@
 import { ScalarType } from "@bufbuild/protobuf";
 import type { JsonWriter } from "./json-writer.ts";
+import type { Print, ValuePrinter } from "./printing.ts";
 import { type WireReader, WireType } from "./wire-reader.ts";
-
-/** Prints the value that the reader has come to. */
-export type PrintValue = (reader: WireReader, json: JsonWriter) => void;
-
-/** How values of a scalar type are printed. */
-export interface ScalarPrinter {
-  readonly wireType: number;
-  readonly print: PrintValue;
-  /** JSON of the default value. */
-  readonly zero: string;
-}
 
 const { VARINT, BIT32, BIT64, LENGTH_DELIMITED } = WireType;
 
 /** The JSON of scalars as protobuf-es prints it (https://protobuf.dev/programming-guides/json). */
-export function scalarPrinter(type: ScalarType): ScalarPrinter {
+export function scalarPrinter(type: ScalarType): ValuePrinter {
   return printers[type];
 }
 
-const printers: Record<ScalarType, ScalarPrinter> = {
+const printers: Record<ScalarType, ValuePrinter> = {
   [ScalarType.INT32]: { wireType: VARINT, zero: "0", print: (reader, json) => json.integer(reader.varint() | 0) },
   [ScalarType.UINT32]: { wireType: VARINT, zero: "0", print: (reader, json) => json.integer(reader.varint()) },
   [ScalarType.SINT32]: { wireType: VARINT, zero: "0", print: (reader, json) => json.integer(zigzag(reader.varint())) },
@@ -51,7 +41,7 @@ function zigzag(value: number): number {
 }
 
 /** 64-bit integers are strings, since a double does not hold them all. */
-function long(wireType: number, print: PrintValue): ScalarPrinter {
+function long(wireType: number, print: Print): ValuePrinter {
   return { wireType, zero: '"0"', print };
 }
 
