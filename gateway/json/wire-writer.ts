@@ -1,45 +1,22 @@
+import { ByteWriter } from "./byte-writer.ts";
 import { UNUSUAL } from "./unusual.ts";
 
-/** What is kept for the next message; more is given away with the message that has needed it. */
-const KEPT_BYTES = 64 * 1024;
 const UPPER = 0x1_0000_0000;
 
 /** An encoded message, written from front to back. */
-export class WireWriter {
-  #bytes: Buffer = Buffer.allocUnsafeSlow(KEPT_BYTES);
-  #length = 0;
-
-  /** Bytes that were written. */
-  get length(): number {
-    return this.#length;
-  }
-
-  /** Drops what was written from there on. */
-  cut(start: number): void {
-    this.#length = start;
-  }
-
-  /** What was written since the last time; the writer is empty then. */
-  take(): Buffer {
-    const message = this.#bytes.subarray(0, this.#length);
-    this.#length = 0;
-    if (this.#bytes.length === KEPT_BYTES) return Buffer.from(message);
-    this.#bytes = Buffer.allocUnsafeSlow(KEPT_BYTES);
-    return message;
-  }
-
+export class WireWriter extends ByteWriter {
   /** Whether there is nothing but zeros from there on: a default value, in whatever type. */
   isZero(start: number): boolean {
-    for (let at = start; at < this.#length; at++) if (this.#bytes[at] !== 0) return false;
+    for (let at = start; at < this.end; at++) if (this.bytes[at] !== 0) return false;
     return true;
   }
 
   /** An unsigned 32-bit integer. */
   varint(value: number): void {
-    this.#reserve(5);
+    this.reserve(5);
     let rest = value;
-    for (; rest > 0x7f; rest >>>= 7) this.#bytes[this.#length++] = (rest & 0x7f) | 0x80;
-    this.#bytes[this.#length++] = rest;
+    for (; rest > 0x7f; rest >>>= 7) this.bytes[this.end++] = (rest & 0x7f) | 0x80;
+    this.bytes[this.end++] = rest;
   }
 
   /** A whole number from -2^53 to 2^53, as 64 bits. */
@@ -48,19 +25,19 @@ export class WireWriter {
       this.varint(value);
       return;
     }
-    this.#reserve(10);
+    this.reserve(10);
     let [low, high] = [value >>> 0, Math.floor(value / UPPER) >>> 0];
     while (high > 0 || low > 0x7f) {
-      this.#bytes[this.#length++] = (low & 0x7f) | 0x80;
+      this.bytes[this.end++] = (low & 0x7f) | 0x80;
       low = ((low >>> 7) | (high << 25)) >>> 0;
       high >>>= 7;
     }
-    this.#bytes[this.#length++] = low;
+    this.bytes[this.end++] = low;
   }
 
   fixed32(value: number): void {
-    this.#reserve(4);
-    this.#length = this.#bytes.writeUInt32LE(value >>> 0, this.#length);
+    this.reserve(4);
+    this.end = this.bytes.writeUInt32LE(value >>> 0, this.end);
   }
 
   /** A whole number from -2^53 to 2^53, as 64 bits. */
@@ -70,28 +47,28 @@ export class WireWriter {
   }
 
   float(value: number): void {
-    this.#reserve(4);
-    this.#length = this.#bytes.writeFloatLE(value, this.#length);
+    this.reserve(4);
+    this.end = this.bytes.writeFloatLE(value, this.end);
   }
 
   double(value: number): void {
-    this.#reserve(8);
-    this.#length = this.#bytes.writeDoubleLE(value, this.#length);
+    this.reserve(8);
+    this.end = this.bytes.writeDoubleLE(value, this.end);
   }
 
   /** Bytes without their length. */
   raw(bytes: Uint8Array): void {
-    this.#reserve(bytes.length);
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.end);
+    this.end += bytes.length;
   }
 
   /** Text with its length. Throws UNUSUAL for text that UTF-8 cannot hold. */
   string(text: string): void {
     const start = this.begin();
-    this.#reserve(text.length * 3);
-    const bytes = this.#bytes;
-    let length = this.#length;
+    this.reserve(text.length * 3);
+    const bytes = this.bytes;
+    let length = this.end;
     for (let at = 0; at < text.length; at++) {
       const code = text.charCodeAt(at);
       if (code > 0x7f) {
@@ -101,43 +78,36 @@ export class WireWriter {
       }
       bytes[length++] = code;
     }
-    this.#length = length;
+    this.end = length;
     this.finish(start);
   }
 
   /** Begins something that has its length in front. Returns what `finish` wants to know. */
   begin(): number {
-    this.#reserve(1);
-    return ++this.#length;
+    this.reserve(1);
+    return ++this.end;
   }
 
   /** Writes the length of what was begun. */
   finish(start: number): void {
-    const length = this.#length - start;
+    const length = this.end - start;
     if (length > 0x7f) this.#makeRoom(start, length);
-    const end = this.#length;
-    this.#length = start - 1;
+    const end = this.end;
+    this.end = start - 1;
     this.varint(length);
-    this.#length = end;
+    this.end = end;
   }
 
   /** One byte was left for the length, which takes more. */
   #makeRoom(start: number, length: number): void {
     const more = Math.floor((31 - Math.clz32(length)) / 7);
-    this.#reserve(more);
-    this.#bytes.copyWithin(start + more, start, this.#length);
-    this.#length += more;
+    this.reserve(more);
+    this.bytes.copyWithin(start + more, start, this.end);
+    this.end += more;
   }
 
   #anyText(text: string): void {
     if (!text.isWellFormed()) throw UNUSUAL;
-    this.#length += this.#bytes.write(text, this.#length);
-  }
-
-  #reserve(bytes: number): void {
-    if (this.#length + bytes <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#length + bytes));
-    larger.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = larger;
+    this.end += this.bytes.write(text, this.end);
   }
 }
