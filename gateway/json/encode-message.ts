@@ -5,7 +5,6 @@ import type { Encoding, EncodingOptions } from "./encoding.ts";
 import { isImplicit, isPlainMessage, oneofBit } from "./plain-message.ts";
 import { UNUSUAL } from "./unusual.ts";
 import { tagOf, WireType } from "./wire-reader.ts";
-import type { WireWriter } from "./wire-writer.ts";
 
 /** How a member of an object is written. */
 interface MemberEncoder {
@@ -74,8 +73,6 @@ function fieldEncoder(field: DescField, encoding: Encoding): EncodeValue {
   const implicit = isImplicit(field);
   return (json, writer) => {
     const start = writer.length;
-    // What null means depends on the type.
-    if (json === null) throw UNUSUAL;
     writer.varint(tag);
     const valueStart = writer.length;
     encode(json, writer);
@@ -122,15 +119,10 @@ function mapEncoder(field: DescField & { fieldKind: "map" }, encoding: Encoding)
       writer.varint(keyTag);
       key.encode(readKey(name), writer);
       writer.varint(valueTag);
-      encodeElement(value.encode, entries[name], writer);
+      value.encode(entries[name], writer);
       writer.finish(start);
     }
   };
-}
-
-function encodeElement(encode: EncodeValue, json: unknown, writer: WireWriter): void {
-  if (json === null) throw UNUSUAL;
-  encode(json, writer);
 }
 
 function keyReader(type: ScalarType): (key: string) => unknown {
@@ -150,6 +142,6 @@ function asObject(json: unknown): JsonObject {
 }
 
 function asList(json: unknown): readonly unknown[] {
-  if (Array.isArray(json) && !json.includes(null)) return json;
+  if (Array.isArray(json)) return json;
   throw UNUSUAL;
 }

@@ -44,6 +44,8 @@ function nestedEncoder(message: DescMessage, encoding: Encoding): EncodeValue {
 /** Strictly: protobuf-es itself would pass over more than unknown members. */
 function throughMessage(message: DescMessage, { options: { registry } }: Encoding): EncodeValue {
   return (json, writer) => {
+    // Nothing at all, or a value of its own: that depends on the type, and on the field.
+    if (json === null) throw UNUSUAL;
     const bytes = toBinary(message, fromJson(message, json as JsonValue, { registry }));
     writer.varint(bytes.length);
     writer.raw(bytes);
