@@ -72,6 +72,8 @@ export function compileRoute(policy: MethodPolicy, httpRule: HttpRule, options: 
   const responseBody = fieldName(output, "response_body", httpRule.responseBody);
   const rule = { ...options, method: httpMethod, variables, body, form };
   const bind = compileBind(input, rule);
+  const printing = { ...options, responseBody };
+  const print = compilePrint(output, printing);
   return {
     ...{ httpMethod, template, policy, variables, body, responseBody },
     takesRawBody: takesRawBody(input, body),
@@ -80,8 +82,8 @@ export function compileRoute(policy: MethodPolicy, httpRule: HttpRule, options: 
     success: readSuccess(policy.method),
     bind,
     encode: compileEncode(input, rule, bind),
-    print: compilePrint(output, { ...options, responseBody }),
-    printResponse: compilePrintResponse(output, { ...options, responseBody }),
+    print,
+    printResponse: compilePrintResponse(output, printing, print),
     rawAnswer: compileRawAnswer(output, responseBody),
     resume: readResume(policy, variables),
   };

@@ -120,11 +120,11 @@ describe.each(descs.map((desc) => [desc.name, desc] as const))("%s", (_, desc) =
   });
 
   const answers = desc.fields.flatMap(({ name }) =>
-    settings.map((options) => ({
-      name,
-      print: compilePrint(desc, bodyRule(name, options)),
-      printResponse: compilePrintResponse(desc, bodyRule(name, options)),
-    })),
+    settings.map((options) => {
+      const rule = bodyRule(name, options);
+      const print = compilePrint(desc, rule);
+      return { name, print, printResponse: compilePrintResponse(desc, rule, print) };
+    }),
   );
 
   test("prints one field, alone or among others, as protobuf-es does", () => {
