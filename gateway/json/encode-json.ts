@@ -20,10 +20,12 @@ export function compileEncodeJson(message: DescMessage, options: EncodingOptions
   const mostLevels = Math.min(options.maxDepth ?? MOST_LEVELS, MOST_LEVELS);
   return (json) => {
     try {
-      const { levels, members } = scanJson(json);
+      if (!isUtf8(json)) return undefined;
+      const text = json.toString();
+      const { levels, members } = scanJson(text);
       // Before it is parsed: a few megabytes of brackets would take hundreds of them, and half a second.
-      if (levels > mostLevels || !isUtf8(json)) return undefined;
-      const parsed: unknown = JSON.parse(json.toString());
+      if (levels > mostLevels) return undefined;
+      const parsed: unknown = JSON.parse(text);
       // JSON.parse keeps the last of members with the same name.
       if (members !== countMembers(parsed)) return undefined;
       encode(parsed, writer);

@@ -12,7 +12,7 @@ import {
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { ValueSchema } from "@bufbuild/protobuf/wkt";
 import { badField, type Source } from "../http/edge-error.ts";
-import { isDeeperThan } from "../json/json-depth.ts";
+import { isDeeperThan } from "../json/scan-json.ts";
 import { findJsonFault } from "./json-fault.ts";
 import { lenientJson } from "./lenient-json.ts";
 import type { MappingRules } from "./mapping-rules.ts";

@@ -2,8 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { type DescMethod, fromBinary, fromJsonString, type Registry, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { compileEncodeJson } from "../json/encode-json.ts";
-import { isDeeperThan } from "../json/json-depth.ts";
 import { compilePrintEncoded } from "../json/print-encoded.ts";
+import { isDeeperThan } from "../json/scan-json.ts";
 
 /** Turns messages of a method from ProtoJSON to their encoding, and back. */
 export interface JsonCodec {
