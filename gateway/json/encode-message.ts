@@ -3,6 +3,7 @@ import { type EncodeValue, scalarEncoder } from "./encode-scalar.ts";
 import { valueEncoder } from "./encode-value.ts";
 import type { Encoding, EncodingOptions } from "./encoding.ts";
 import { isImplicit, isPlainMessage, oneofBit } from "./plain-message.ts";
+import { sharedByOptions } from "./shared-by-options.ts";
 import { UNUSUAL } from "./unusual.ts";
 import { tagOf, WireType } from "./wire-reader.ts";
 
@@ -19,7 +20,7 @@ interface MemberEncoder {
 type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Compiles the encoders of messages, each once: messages may hold themselves. */
-export function messageEncoders(options: EncodingOptions): Encoding {
+export const messageEncoders = sharedByOptions((options: EncodingOptions): Encoding => {
   const known = new Map<DescMessage, EncodeValue>();
   const encoding: Encoding = {
     options,
@@ -35,7 +36,7 @@ export function messageEncoders(options: EncodingOptions): Encoding {
     },
   };
   return encoding;
-}
+});
 
 function objectEncoder(
   members: ReadonlyMap<string, MemberEncoder>,

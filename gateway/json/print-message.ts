@@ -3,6 +3,7 @@ import { isImplicit, isPlainMessage, oneofBit } from "./plain-message.ts";
 import { listPrinter, mapPrinter, packedListPrinter } from "./print-repeated.ts";
 import { valuePrinter } from "./print-value.ts";
 import type { Print, Printing, PrintingOptions } from "./printing.ts";
+import { sharedByOptions } from "./shared-by-options.ts";
 import { UNUSUAL } from "./unusual.ts";
 import { tagOf, type WireReader, WireType } from "./wire-reader.ts";
 
@@ -24,7 +25,7 @@ const OPEN = 0x7b;
 const CLOSE = 0x7d;
 
 /** Compiles the printers of messages, each once: messages may hold themselves. */
-export function messagePrinters(options: PrintingOptions): Printing {
+export const messagePrinters = sharedByOptions((options: PrintingOptions): Printing => {
   const known = new Map<DescMessage, Print>();
   const printing: Printing = {
     options,
@@ -40,7 +41,7 @@ export function messagePrinters(options: PrintingOptions): Printing {
     },
   };
   return printing;
-}
+});
 
 function inOrder({ fields }: DescMessage): DescField[] {
   return fields.toSorted((a, b) => a.number - b.number);
