@@ -1,3 +1,4 @@
+import { after } from "./after.ts";
 import { Attempt, type AttemptListener, type AttemptRequest } from "./attempt.ts";
 import type { Call, CallRequest } from "./channel.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -15,8 +16,6 @@ export interface CallSettings {
 
 /** Streams are sent again as long as no more than this was written to them. */
 const REPLAY_BYTES = 64 * 1024;
-// setTimeout would fire at once: a call that may take 25 days needs no clock.
-const LONGEST_TIMER_MS = 0x7fffffff;
 
 /**
  * One call: its deadline, unless its caller watches that, and the attempts that it takes. A further attempt is made only
@@ -28,7 +27,7 @@ export class ChannelCall implements Call, AttemptListener {
   readonly #settings: CallSettings;
   readonly #request: AttemptRequest;
   #attempt: Attempt | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #stopClock: (() => void) | undefined;
   #failed: readonly Endpoint[] = NONE;
   #wasRefused = false;
   /** What was sent, to be sent again; undefined once the call cannot be. */
@@ -47,8 +46,7 @@ export class ChannelCall implements Call, AttemptListener {
     const { maxReceiveBytes, gzip } = settings;
     this.#request = { path, metadata, deadlineMs, maxReceiveBytes, gzip, background };
     const restMs = deadlineMs - Date.now();
-    const isTimed = !request.watched && restMs <= LONGEST_TIMER_MS;
-    if (isTimed) this.#timer = setTimeout(() => this.#exceed(), Math.max(restMs, 0));
+    if (!request.watched) this.#stopClock = after(Math.max(restMs, 0), () => this.#exceed());
     const frame = message && this.#frame(message);
     if (frame) {
       this.#halfClosed = true;
@@ -157,7 +155,7 @@ export class ChannelCall implements Call, AttemptListener {
   #end(status: CallStatus): void {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#timer);
+    this.#stopClock?.();
     this.#sent = undefined;
     this.#attempt?.end(status);
     // Whoever starts a call holds it before anything is heard of it.

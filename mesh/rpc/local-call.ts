@@ -2,6 +2,7 @@ import type { PeerCertificate } from "node:tls";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Metadata } from "@grpc/grpc-js";
 import {
+  after,
   type Call,
   type CallListener,
   type CallRequest,
@@ -23,8 +24,6 @@ export interface LocalCallSide {
 
 /** How many messages each side may be ahead of the other. */
 const READ_AHEAD = 16;
-// setTimeout would fire at once: a call that may take 25 days needs no clock.
-const LONGEST_TIMER_MS = 0x7fffffff;
 
 /** A message of the server, and what is called once there is room for the next. */
 interface Response {
@@ -45,7 +44,7 @@ export class LocalCall implements Call {
   readonly #side: LocalCallSide;
   readonly #request: CallRequest;
   #serverCall: ServerCall | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #stopClock: (() => void) | undefined;
   readonly #requests: Buffer[] = [];
   #halfClosed = false;
   #blocked = false;
@@ -69,8 +68,7 @@ export class LocalCall implements Call {
     this.#request = request;
     server.calls.add(this);
     const restMs = request.deadlineMs - Date.now();
-    const isTimed = !request.watched && restMs <= LONGEST_TIMER_MS;
-    if (isTimed) this.#timer = setTimeout(() => this.#exceed(), Math.max(restMs, 0));
+    if (!request.watched) this.#stopClock = after(Math.max(restMs, 0), () => this.#exceed());
     // Not in a microtask: services that call each other all the time would never let the event loop turn.
     if (restMs > 0) setImmediate(() => this.#begin());
   }
@@ -206,7 +204,7 @@ export class LocalCall implements Call {
   #end(status: CallStatus): void {
     if (this.#callerDone) return;
     this.#callerDone = true;
-    clearTimeout(this.#timer);
+    this.#stopClock?.();
     this.#server.calls.delete(this);
     // Also after every call that ended well, as grpc-js does: the server's side knows.
     const call = this.#serverCall;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import type { DescMethod } from "@bufbuild/protobuf";
-import type { CallStatus, Channel } from "#mesh/channel";
+import { after, type CallStatus, type Channel } from "#mesh/channel";
 import type { CallPolicy } from "#mesh/contract";
 import {
   type AttemptInfo,
@@ -14,7 +14,6 @@ import {
   runCall,
   type TargetGuards,
 } from "#mesh/resilience";
-import { after } from "./after.ts";
 import { codeOf } from "./attempt-status.ts";
 import type { Balancers } from "./balancers.ts";
 import { type ClientMeter, furtherAttempts } from "./client-meter.ts";

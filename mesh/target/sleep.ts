@@ -1,5 +1,5 @@
+import { after } from "#mesh/channel";
 import type { EndSignal } from "#mesh/resilience";
-import { after } from "./after.ts";
 
 /** Resolves after so many milliseconds, or when the signal aborts. Never rejects. */
 export function sleep(ms: number, signal: EndSignal): Promise<void> {
