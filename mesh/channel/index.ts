@@ -23,3 +23,4 @@ export {
 } from "./metadata.ts";
 export type { EndpointOptions, KeepaliveOptions, SecureOptions } from "./options.ts";
 export { type CallStatus, type ReceivedMetadata, Status } from "./status.ts";
+export { UnaryListener } from "./unary-listener.ts";

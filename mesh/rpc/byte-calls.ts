@@ -1,7 +1,14 @@
 import { performance } from "node:perf_hooks";
 import type { DescMethod } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type Call, type CallListener, type CallStatus, decodeMetadata, type ReceivedMetadata } from "#mesh/channel";
+import {
+  type Call,
+  type CallListener,
+  type CallStatus,
+  decodeMetadata,
+  type ReceivedMetadata,
+  UnaryListener,
+} from "#mesh/channel";
 import type { CallExplanation } from "#mesh/resilience";
 import { affinityOfBytes, type MeshCallListener, type MeshChannel, type UnaryAnswer } from "#mesh/target";
 import type { CallRecord } from "./call-record.ts";
@@ -112,48 +119,29 @@ export function callOnce(open: OpenCall, message: Uint8Array): Promise<UnaryAnsw
   });
 }
 
-/** Puts the answer of a unary call together. */
-class AnswerListener implements MeshCallListener {
+class AnswerListener extends UnaryListener implements MeshCallListener {
   readonly #open: OpenCall;
   readonly #resolve: (answer: UnaryAnswer) => void;
   readonly #reject: (error: ConnectError) => void;
-  #call: Call | undefined;
-  #message: Buffer | undefined;
 
   constructor(open: OpenCall, resolve: (answer: UnaryAnswer) => void, reject: (error: ConnectError) => void) {
+    super();
     this.#open = open;
     this.#resolve = resolve;
     this.#reject = reject;
   }
-
-  begin(call: Call): void {
-    this.#call = call;
-    call.read();
-  }
-
-  onHeader(received: ReceivedMetadata): void {
-    this.#open.header = received;
-  }
-
-  onMessage(received: Buffer): void {
-    if (this.#message) this.#call?.cancel(Code.Unimplemented, "the server sent more than one response");
-    this.#message = received;
-    // The status comes only after everything is read.
-    this.#call?.read();
-  }
-
-  onWritable(): void {}
 
   onFailed(explanation: CallExplanation): void {
     this.#open.explanation = explanation;
   }
 
   onEnd(status: CallStatus): void {
+    const { header, message } = this;
+    this.#open.header = header;
     const error = this.#open.ended(status);
-    const { header = NO_METADATA } = this.#open;
     if (error) this.#reject(error);
-    else if (!this.#message) this.#reject(new ConnectError("the server sent no response", Code.Unimplemented));
-    else this.#resolve({ header, message: this.#message, trailer: status.trailer });
+    else if (!message) this.#reject(new ConnectError("the server sent no response", Code.Unimplemented));
+    else this.#resolve({ header: header ?? NO_METADATA, message, trailer: status.trailer });
   }
 }
 

@@ -1,5 +1,5 @@
 import { Code } from "#gen/google/rpc/code_pb.ts";
-import type { Call, CallListener, CallStatus, Channel, ReceivedMetadata } from "#mesh/channel";
+import { type Call, type CallStatus, type Channel, type ReceivedMetadata, UnaryListener } from "#mesh/channel";
 import type { AttemptInfo, EndSignal, Outcome, Progress } from "#mesh/resilience";
 import { failureOf, withAttempts } from "./attempt-status.ts";
 import type { MeshCallRequest, UnaryAnswer } from "./mesh-call.ts";
@@ -22,41 +22,25 @@ export function attemptUnary(
   });
 }
 
-class UnaryAttempt implements CallListener {
+class UnaryAttempt extends UnaryListener {
   readonly #resolve: (outcome: Outcome<UnaryAnswer>) => void;
   readonly #signal: EndSignal | undefined;
-  readonly #cancel = () => this.#call?.cancel(Code.CANCELLED, "the call was cancelled");
-  #call: Call | undefined;
-  #header: ReceivedMetadata | undefined;
-  #answer: Buffer | undefined;
+  readonly #cancel = () => this.call?.cancel(Code.CANCELLED, "the call was cancelled");
 
   constructor(resolve: (outcome: Outcome<UnaryAnswer>) => void, signal: EndSignal | undefined) {
+    super();
     this.#resolve = resolve;
     this.#signal = signal;
   }
 
-  begin(call: Call): void {
-    this.#call = call;
+  override begin(call: Call): void {
     this.#signal?.addEventListener("abort", this.#cancel);
-    call.read();
+    super.begin(call);
   }
-
-  onHeader(received: ReceivedMetadata): void {
-    this.#header = received;
-  }
-
-  onMessage(received: Buffer): void {
-    if (this.#answer) this.#call?.cancel(Code.UNIMPLEMENTED, "the server sent more than one response");
-    this.#answer = received;
-    // The status comes only after everything is read.
-    this.#call?.read();
-  }
-
-  onWritable(): void {}
 
   onEnd(status: CallStatus): void {
     this.#signal?.removeEventListener("abort", this.#cancel);
-    this.#resolve(outcomeOf(status, this.#header, this.#answer));
+    this.#resolve(outcomeOf(status, this.header, this.message));
   }
 }
 
