@@ -71,7 +71,8 @@ test("several workers share the port, and end together", async () => {
   try {
     await expect.poll(() => said, { timeout: 60_000 }).toContain("all workers have started");
     expect((await call(`http://127.0.0.1:${port}`, "GET /healthz")).status).toBe(200);
-    for (const worker of [1, 2]) expect(said).toMatch(new RegExp(`"worker":${worker},.*"msg":"listening"`));
+    for (const worker of [1, 2])
+      await expect.poll(() => said).toMatch(new RegExp(`"worker":${worker},.*"msg":"listening"`));
   } finally {
     gateway.child.kill("SIGTERM");
   }

@@ -1,38 +1,66 @@
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { StartError } from "#mesh/process";
 
-/** Below what systems give to outgoing connections, one of which could take a port between two starts (RFC 6056, 2.1). */
-const ports = { min: 20_000, max: 32_767 };
+/** TCP ports of 127.0.0.1 that are given out in blocks. */
+export interface PortRange {
+  first: number;
+  /** Ports of one block, its keeper's among them. */
+  blockSize: number;
+  blocks: number;
+}
 
-/** One after the other from anywhere: programs that start together are given different ones, and so is each of its own. */
-let next = randomInt(ports.min, ports.max);
+/** Below what systems give to outgoing connections, one of which could take a port between two starts (RFC 6056, 2.1). */
+const range: PortRange = { first: 20_000, blockSize: 32, blocks: 399 };
 
 /**
- * A TCP port of 127.0.0.1 that nobody listens on at this moment, and that no outgoing connection will be given. Never the
- * one that this process was given before.
+ * A TCP port of 127.0.0.1 that nobody listens on at this moment, and that no outgoing connection will be given. As long
+ * as this process lives, no other call gives it to anybody, in whatever process. Throws when none is left.
  */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = next;
-    next = next === ports.max ? ports.min : next + 1;
-    try {
-      return await listenOnce(port);
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
+export const freePort = portGiver(range);
+
+/**
+ * Gives out ports that nobody listens on, each once. Whoever takes a block listens on its first port until the process
+ * ends: so all the others are taken, too, though nobody listens there yet or for a while.
+ */
+export function portGiver({ first, blockSize, blocks }: PortRange): () => Promise<number> {
+  const ports: number[] = [];
+  let next = randomInt(blocks);
+  let taking: Promise<void> | undefined;
+
+  async function takeBlock(): Promise<void> {
+    for (let tries = 0; tries < blocks; tries++) {
+      const start = first + blockSize * next;
+      next = (next + 1) % blocks;
+      const keeper = await listenUnlessTaken(start);
+      if (!keeper) continue;
+      keeper.unref();
+      for (let nth = 1; nth < blockSize; nth++) ports.push(start + nth);
+      return;
     }
+    throw new Error(`no free port is left from ${first} to ${first + blockSize * blocks - 1}`);
   }
+
+  return async () => {
+    for (;;) {
+      const port = ports.shift();
+      if (port === undefined) {
+        taking ??= takeBlock().finally(() => {
+          taking = undefined;
+        });
+        await taking;
+      } else if (await isFree(port)) return port;
+    }
+  };
 }
 
 /** Throws a StartError that names the variable to change when somebody listens on the port of 127.0.0.1. */
 export async function requireFreePort(port: number, variable: string): Promise<void> {
   try {
-    await listenOnce(port);
+    if (!(await isFree(port))) throw portTaken(port, variable);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "EADDRINUSE") throw portTaken(port, variable);
-    if (code === "EACCES")
+    if (error instanceof Error && "code" in error && error.code === "EACCES")
       throw new StartError(`Port ${port} may not be used by this user. Set ${variable} to another.`);
     throw error;
   }
@@ -45,13 +73,22 @@ export function portTaken(port: number, variable: string): StartError {
   );
 }
 
-async function listenOnce(port: number): Promise<number> {
-  const server = createServer();
-  server.listen(port, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+async function isFree(port: number): Promise<boolean> {
+  const server = await listenUnlessTaken(port);
+  if (!server) return false;
   server.close();
   await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("a TCP server without a port");
-  return address.port;
+  return true;
+}
+
+async function listenUnlessTaken(port: number): Promise<Server | undefined> {
+  const server = createServer((stranger) => stranger.destroy());
+  server.listen(port, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    return server;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EADDRINUSE") return undefined;
+    throw error;
+  }
 }
