@@ -132,14 +132,15 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])("over %s", (kind) =>
   });
 
   test("a server that restarts is found again", async () => {
-    const first = await bytesServer();
+    const port = await freePort();
+    const first = await bytesServer({}, port);
     using channel = open(first.address);
     expect((await callOnce(channel, PATHS.unary)).status.code).toBe(Status.OK);
     first.server.forceShutdown();
     await eventually(async () => {
       expect((await callOnce(channel, PATHS.unary)).status.code).toBe(Status.UNAVAILABLE);
     });
-    using _ = await bytesServer({}, first.port);
+    using _ = await bytesServer({}, port);
     await eventually(async () => expect((await callOnce(channel, PATHS.unary)).status.code).toBe(Status.OK));
   });
 

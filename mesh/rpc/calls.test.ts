@@ -1,5 +1,6 @@
 import { Code, createClient } from "@connectrpc/connect";
 import { describe, expect, test } from "vitest";
+import { freePort } from "#mesh/testing";
 import { EchoService } from "./echo-contract.fixture.ts";
 import { CHANNELS, echoServer, targetOver, transportOver } from "./echo-server.fixture.ts";
 
@@ -162,13 +163,14 @@ describe.each(ways)("%s", (_, transportTo) => {
   });
 
   test("a server that is away is unavailable, and is found again when it is back", async () => {
-    const first = await echoServer();
+    const port = await freePort();
+    const first = await echoServer({}, { port });
     using transport = transportTo(first.address);
     const client = createClient(EchoService, transport);
     await client.unary({});
     await first.server.stop();
     await expect(client.unary({})).rejects.toMatchObject({ code: Code.Unavailable });
-    await using _ = await echoServer({}, { port: Number(first.address.split(":")[1]) });
+    await using _ = await echoServer({}, { port });
     await expect.poll(() => client.unary({ text: "back" }).catch(() => undefined)).toMatchObject({ text: "back" });
   });
 

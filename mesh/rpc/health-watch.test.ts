@@ -4,7 +4,7 @@ import { createClient } from "@connectrpc/connect";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { expect, test } from "vitest";
 import { createDiscovery } from "#mesh/discovery";
-import { channelUnderTest } from "#mesh/testing";
+import { channelUnderTest, freePort } from "#mesh/testing";
 import { EchoService } from "./echo-contract.fixture.ts";
 import { echoServer } from "./echo-server.fixture.ts";
 import { createTargetTransport, type TargetTransportOptions } from "./mesh-transport.ts";
@@ -70,14 +70,15 @@ test("when nobody is well, all are called", async () => {
 });
 
 test("who stops is not called, and is again once he is back", async () => {
+  const port = await freePort();
   await using a = await named("a");
-  await using b = await named("b");
+  await using b = await named("b", { port });
   using echo = clientOf([a.address, b.address]);
   await echo.answers();
   await b.server.stop();
   await expect.poll(echo.states).toContain("unhealthy");
   expect(await echo.answers()).toEqual(["a"]);
-  await using back = await named("back", { port: Number(b.address.split(":")[1]) });
+  await using back = await named("back", { port });
   await expect.poll(echo.states).toEqual(["serving", "serving"]);
   expect(await echo.answers()).toEqual(["a", "back"]);
   expect(back.address).toBe(b.address);
