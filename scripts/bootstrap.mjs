@@ -217,7 +217,9 @@ function runProgram(program, args, nodeOptions) {
   const path = isFile ? join(root, program) : realpathOf(program);
   const script = isFile || isNodeScript(path);
   const command = script ? [nodeForProgram(), ...nodeOptions, path, ...args] : [path, ...args];
-  const env = { ...process.env, PATH: [join(modules, ".bin"), process.env.PATH].join(delimiter) };
+  // What Node has compiled once, it and its children need not compile again.
+  const compiled = { NODE_COMPILE_CACHE: join(modules, ".cache", "node") };
+  const env = { ...compiled, ...process.env, PATH: [join(modules, ".bin"), process.env.PATH].join(delimiter) };
   // Over the channel our own programs notice when this process was killed and cannot pass on signals any more.
   const stdio = isFile ? ["inherit", "inherit", "inherit", "ipc"] : "inherit";
   const child = spawn(command[0], command.slice(1), { stdio, env });

@@ -31,7 +31,10 @@ function lockfile(version: string): string {
 }
 
 function spawnBootstrap(path: string, args: string[], nodeArgs: string[] = []) {
-  const child = spawn(process.execPath, [...nodeArgs, "scripts/bootstrap.mjs", ...args], { cwd: path, stdio: "pipe" });
+  // As from a terminal: without what the repository of this test has set.
+  const env = { ...process.env, NODE_COMPILE_CACHE: undefined };
+  const words = [...nodeArgs, "scripts/bootstrap.mjs", ...args];
+  const child = spawn(process.execPath, words, { cwd: path, stdio: "pipe", env });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (output += data));
   const end = once(child, "close").then(([code]) => ({ code: Number(code), output }));
@@ -48,6 +51,13 @@ test("installs once, then runs files and programs with their arguments", async (
   expect(first.code).toBe(0);
   const second = await spawnBootstrap(place.path, ["tiny", "x"]).end;
   expect(second).toEqual({ code: 0, output: "tiny x\n" });
+});
+
+test("what Node has compiled is kept beside the packages", async () => {
+  using place = repository();
+  place.write("scripts/where.ts", "console.log(process.getBuiltinModule('module').getCompileCacheDir());\n");
+  const { output } = await spawnBootstrap(place.path, ["scripts/where.ts"]).end;
+  expect(output).toContain(join(place.path, "node_modules", ".cache", "node"));
 });
 
 test("installs again when the lockfile has changed or the installation was broken off", async () => {
