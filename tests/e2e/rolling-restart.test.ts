@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { eventually } from "#mesh/testing";
 import { type Customer, demoProduct, signIn } from "./customer.ts";
@@ -19,6 +20,8 @@ function shopOn(customer: Customer): { readonly placed: string[]; end(): Promise
       await http("GET /v1/products?query=tea&pageSize=3");
       await http("GET /v1/orders?pageSize=3", { token });
       await http("GET /v1/users/me", { token });
+      // They look, too: what is being started needs some of the machine.
+      await sleep(150);
     }
   }
 
