@@ -1,15 +1,18 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMessage, DescMethod } from "@bufbuild/protobuf";
 import type { Contract } from "#mesh/contract";
 import { StartError } from "#mesh/process";
 import type { Logger } from "#mesh/telemetry";
 import type { RpcService } from "./handler.ts";
+import type { ReadRequest } from "./read-request.ts";
 import { pathOf, type ServedMethod } from "./served-method.ts";
 import type { Step } from "./step.ts";
 
 /** What methods get besides their handlers. */
 export interface Surroundings {
   readonly log: Logger;
-  /** The way of a method's calls through the server. Called once for each method. */
+  /** What reads the requests of a method. Called once for each method, as is `wayOf`. */
+  readerOf(input: DescMessage): ReadRequest;
+  /** The way of a method's calls through the server. */
   wayOf(method: DescMethod): Step;
 }
 
@@ -52,10 +55,11 @@ export function tableOfOpenServices(
 
 function servedMethod(
   method: Pick<ServedMethod, "desc" | "policy" | "handler">,
-  { log, wayOf }: Surroundings,
+  { log, readerOf, wayOf }: Surroundings,
 ): ServedMethod {
-  const path = pathOf(method.desc);
-  return { ...method, path, log: log.child({ method: path.slice(1) }), run: wayOf(method.desc) };
+  const { desc } = method;
+  const path = pathOf(desc);
+  return { ...method, path, log: log.child({ method: path.slice(1) }), read: readerOf(desc.input), run: wayOf(desc) };
 }
 
 function missing(contract: Contract, services: readonly RpcService[]): string[] {

@@ -2,6 +2,7 @@ import type { DescMethod } from "@bufbuild/protobuf";
 import type { MethodContract } from "#mesh/contract";
 import type { Logger } from "#mesh/telemetry";
 import type { AnyRpcHandler } from "./handler.ts";
+import type { ReadRequest } from "./read-request.ts";
 import type { Step } from "./step.ts";
 
 /** A method that a server serves, with everything that can be prepared before the first call. */
@@ -14,6 +15,7 @@ export interface ServedMethod {
   readonly handler: AnyRpcHandler;
   /** Log whose lines carry the method. */
   readonly log: Logger;
+  readonly read: ReadRequest;
   readonly run: Step;
 }
 

@@ -1,13 +1,6 @@
 import { performance } from "node:perf_hooks";
 import type { PeerCertificate } from "node:tls";
-import {
-  create,
-  type DescMessage,
-  fromBinary,
-  type Message,
-  type MessageInitShape,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { create, type DescMessage, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type Code, Code as Codes, ConnectError } from "@connectrpc/connect";
 import { Metadata, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import type { Caller } from "#mesh/identity";
@@ -16,7 +9,6 @@ import { type Logger, newTrace, type TraceContext } from "#mesh/telemetry";
 import { peerCertificate } from "./grpc-credentials.ts";
 import type { RpcContext } from "./handler.ts";
 import { addHeaders, SentMetadata, toHeaders } from "./metadata.ts";
-import { requireNoNulText } from "./nul-text.ts";
 import type { ServedMethod } from "./served-method.ts";
 
 const STRANGER: Caller = { user: undefined, service: undefined };
@@ -60,10 +52,6 @@ export class ServerCall implements RpcContext, Scope {
   caller: Caller = STRANGER;
   /** Milliseconds since the epoch; Infinity for methods without a policy. */
   deadline = Number.POSITIVE_INFINITY;
-  /** The request of unary and server streaming calls. */
-  request: Message | undefined;
-  /** The requests of client and bidirectional streaming calls. */
-  requests: AsyncIterable<Message> | undefined;
   end: CallEnd | undefined;
   /** Aborts the call at its deadline; stopped when the call has ended. */
   timer: NodeJS.Timeout | undefined;
@@ -72,7 +60,7 @@ export class ServerCall implements RpcContext, Scope {
 
   readonly #stream: ServerStream;
   readonly #maxResponseBytes: number;
-  #reader: Waiter<Buffer | undefined> | undefined;
+  #reader: Waiter<Message | undefined> | undefined;
   #writer: Waiter<void> | undefined;
   #halfClosed = false;
   #readsOnly = false;
@@ -138,27 +126,20 @@ export class ServerCall implements RpcContext, Scope {
     return Number(this.#stream.getDeadline());
   }
 
-  /** Reads one message; undefined when the caller has sent its last. Rejects when the call is aborted. */
-  async read(): Promise<Message | undefined> {
-    const bytes = await this.#readBytes();
-    return bytes && this.#decode(bytes);
+  /** Reads one request; undefined when the caller has sent its last. Rejects when the call is aborted. */
+  read(): Promise<Message | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#abortedBy) return reject(this.#abortedBy);
+      if (this.#halfClosed) return resolve(undefined);
+      this.#reader = { resolve, reject };
+      this.#stream.startRead();
+    });
   }
 
-  /** Reads the only message, up to the caller's end. Rejects when there is none or another one. */
-  async readOnly(): Promise<Message> {
+  /** Reads the only request, up to the caller's end. Rejects when there is none or another one. */
+  readOnly(): Promise<Message> {
     this.#readsOnly = true;
-    const bytes = await this.#readBytes();
-    // gRPC's own code for a wrong number of messages (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
-    if (!bytes) throw new ConnectError("the call ended without a request", Codes.Unimplemented);
-    return this.#decode(bytes);
-  }
-
-  #decode(bytes: Buffer): Message {
-    const { input } = this.served.desc;
-    const message = decodeRequest(input, bytes);
-    // Looking for the byte first spares nearly every request the walk through its fields.
-    if (bytes.includes(0)) requireNoNulText(input, message);
-    return message;
+    return this.read() as Promise<Message>;
   }
 
   /** Sends one message and waits until there is room for the next. */
@@ -209,7 +190,7 @@ export class ServerCall implements RpcContext, Scope {
 
   onReceiveMessage(message: Buffer): void {
     if (!this.#readsOnly) {
-      this.#reader?.resolve(message);
+      this.#hand(message);
     } else if (this.#only) {
       this.#reader?.reject(new ConnectError("the call has more than one request", Codes.Unimplemented));
     } else {
@@ -220,19 +201,16 @@ export class ServerCall implements RpcContext, Scope {
 
   onReceiveHalfClose(): void {
     if (this.#readsOnly) {
-      this.#halfClose();
+      this.#handOnly();
       return;
     }
     // Node and grpc-js tell of the end of a stream that was reset first, and of the reset right after: half a stream of
     // requests must not be taken for the whole.
     setImmediate(() => {
-      if (!wasReset(this.#stream)) this.#halfClose();
+      if (wasReset(this.#stream)) return;
+      this.#halfClosed = true;
+      this.#reader?.resolve(undefined);
     });
-  }
-
-  #halfClose(): void {
-    this.#halfClosed = true;
-    this.#reader?.resolve(this.#only);
   }
 
   onCancel(): void {
@@ -245,13 +223,18 @@ export class ServerCall implements RpcContext, Scope {
     else this.abort(new ConnectError("the caller cancelled the call", Codes.Canceled));
   }
 
-  #readBytes(): Promise<Buffer | undefined> {
-    return new Promise((resolve, reject) => {
-      if (this.#abortedBy) return reject(this.#abortedBy);
-      if (this.#halfClosed) return resolve(undefined);
-      this.#reader = { resolve, reject };
-      this.#stream.startRead();
-    });
+  #hand(message: Buffer): void {
+    try {
+      this.#reader?.resolve(this.served.read(message));
+    } catch (error) {
+      this.#reader?.reject(error);
+    }
+  }
+
+  #handOnly(): void {
+    if (this.#only) return this.#hand(this.#only);
+    // gRPC's own code for a wrong number of messages (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
+    this.#reader?.reject(new ConnectError("the call ended without a request", Codes.Unimplemented));
   }
 
   #send(message: AnyMessage, done: () => void): void {
@@ -279,15 +262,6 @@ export class ServerCall implements RpcContext, Scope {
       this.#transportStatus ??= status;
       send.call(stream, status);
     };
-  }
-}
-
-function decodeRequest(input: DescMessage, bytes: Buffer): Message {
-  try {
-    return fromBinary(input, bytes);
-  } catch (cause) {
-    const message = `the request is no valid ${input.typeName}`;
-    throw new ConnectError(message, Codes.InvalidArgument, undefined, undefined, cause);
   }
 }
 

@@ -14,14 +14,12 @@ import { authorise } from "./interceptors/authorisation.ts";
 import { limitTime } from "./interceptors/deadline.ts";
 import { mapErrors } from "./interceptors/errors.ts";
 import { logCalls } from "./interceptors/log.ts";
-import { receiveMany, receiveOne } from "./interceptors/receive.ts";
 import { traceCalls } from "./interceptors/trace.ts";
-import { createRequestValidator, type RequestValidator, validate } from "./interceptors/validation.ts";
 import { type OpenedLocalServer, openLocalServer } from "./local-server.ts";
 import { tableOfContract, tableOfOpenServices } from "./method-table.ts";
+import { requestReaders } from "./read-request.ts";
 import { createReflection } from "./reflection.ts";
 import { runHandler } from "./run-handler.ts";
-import { streamsRequests } from "./served-method.ts";
 import { compose, type Interceptor, type Step } from "./step.ts";
 
 /** What a server serves, and how. */
@@ -111,10 +109,11 @@ async function startServer(options: RpcServerOptions, eventLoop: EventLoopLag): 
   const health = createHealth(contract.services.map(({ typeName }) => typeName));
   const served = [...contract.services, health.service.service];
   const open = [health.service, ...(options.reflection === false ? [] : createReflection(served, stopping.signal))];
+  const readerOf = requestReaders();
   const { guardedWay, openWay } = ways(options, eventLoop);
   const methods = new Map([
-    ...tableOfContract(contract, options.services, { log, wayOf: guardedWay }),
-    ...tableOfOpenServices(open, { log, wayOf: openWay }),
+    ...tableOfContract(contract, options.services, { log, readerOf, wayOf: guardedWay }),
+    ...tableOfOpenServices(open, { log, readerOf, wayOf: openWay }),
   ]);
   const grpc = await bindGrpcServer({ ...options, methods, ...limits });
   const local = options.local ? openLocalServer(grpc.address, { methods, ...limits }) : undefined;
@@ -136,16 +135,9 @@ function ways(
     return policy ? [admit({ policy, method }, eventLoop)] : [];
   };
   const access: Interceptor[] = [authenticate(options.tokens, options.identity), authorise];
-  const validator = createRequestValidator();
   return {
-    guardedWay: (method) =>
-      compose([...around(method), ...admission(method), ...access, ...inside(method, validator)], runHandler),
+    guardedWay: (method) => compose([...around(method), ...admission(method), ...access], runHandler(method)),
     // Health must tell of a server that is overloaded: it is never refused.
-    openWay: (method) => compose([...around(method), ...inside(method, validator)], runHandler),
+    openWay: (method) => compose(around(method), runHandler(method)),
   };
-}
-
-function inside(method: DescMethod, validator: RequestValidator): Interceptor[] {
-  validator.warm(method.input);
-  return [streamsRequests(method) ? receiveMany : receiveOne, validate(validator)];
 }
