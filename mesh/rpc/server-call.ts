@@ -56,7 +56,9 @@ export class ServerCall implements RpcContext, Scope {
   /** Aborts the call at its deadline; stopped when the call has ended. */
   timer: NodeJS.Timeout | undefined;
   /** Told once when the call is no longer wanted; the reason was given to the signal before. */
-  onAbort: ((error: ConnectError) => void) | undefined;
+  onAbort: ((call: ServerCall, error: ConnectError) => void) | undefined;
+  /** Told once when the status has been sent. */
+  onEnd: ((call: ServerCall, end: CallEnd) => void) | undefined;
 
   readonly #stream: ServerStream;
   readonly #maxResponseBytes: number;
@@ -167,6 +169,7 @@ export class ServerCall implements RpcContext, Scope {
     if (this.#responseTrailer) trailer = addHeaders(trailer ?? new SentMetadata(), this.#responseTrailer);
     // encodeURI, which grpc-js applies, throws on half a surrogate pair.
     this.#stream.sendStatus({ code, details: end.message.toWellFormed(), metadata: trailer });
+    this.onEnd?.(this, end);
   }
 
   /** Ends the work: aborts the signal, and rejects whatever waits for the caller. */
@@ -177,15 +180,15 @@ export class ServerCall implements RpcContext, Scope {
     this.#controller?.abort(error);
     this.#reader?.reject(error);
     this.#writer?.reject(error);
-    this.onAbort?.(error);
+    // Whoever was rejected goes first: what it still has to say may be in the trailer.
+    this.#watch(Promise.resolve().then(() => this.onAbort?.(this, error)));
   }
 
   // grpc-js's listener
 
   onReceiveMetadata(metadata: Metadata): void {
     this.metadata = metadata;
-    // Every failure ends in the interceptors; what comes out here is a fault of the mesh itself.
-    this.served.run(this).catch((error: unknown) => this.served.log.error({ err: error }, "an interceptor failed"));
+    this.#watch(this.served.run(this));
   }
 
   onReceiveMessage(message: Buffer): void {
@@ -223,6 +226,11 @@ export class ServerCall implements RpcContext, Scope {
     else this.abort(new ConnectError("the caller cancelled the call", Codes.Canceled));
   }
 
+  // Every failure ends in the interceptors; what comes out of them is a fault of the mesh itself.
+  #watch(work: Promise<void>): void {
+    work.catch((error: unknown) => this.served.log.error({ err: error }, "an interceptor failed"));
+  }
+
   #hand(message: Buffer): void {
     try {
       this.#reader?.resolve(this.served.read(message));
@@ -232,9 +240,9 @@ export class ServerCall implements RpcContext, Scope {
   }
 
   #handOnly(): void {
-    if (this.#only) return this.#hand(this.#only);
     // gRPC's own code for a wrong number of messages (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
-    this.#reader?.reject(new ConnectError("the call ended without a request", Codes.Unimplemented));
+    if (!this.#only) this.#reader?.reject(new ConnectError("the call ended without a request", Codes.Unimplemented));
+    else this.#hand(this.#only);
   }
 
   #send(message: AnyMessage, done: () => void): void {

@@ -2,17 +2,12 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import type { ServerCall } from "../server-call.ts";
 import type { Step } from "../step.ts";
 
-/**
- * Ends a call at the caller's deadline or at the policy's, whichever is earlier, and when the caller cancels. The
- * signal aborts then and the caller has its answer, even where the handler pays no attention.
- */
+/** Aborts a call at the caller's deadline or at the policy's, whichever is earlier. */
 export function limitTime(next: Step): Step {
-  return (call) =>
-    new Promise((resolve, reject) => {
-      call.onAbort = reject;
-      startTimer(call);
-      next(call).then(resolve, reject);
-    });
+  return (call) => {
+    startTimer(call);
+    return next(call);
+  };
 }
 
 /** grpc-js watches the caller's deadline itself: only an earlier one of the policy needs a timer. */

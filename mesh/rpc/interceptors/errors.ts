@@ -9,7 +9,7 @@ import { randomHex } from "#mesh/telemetry";
 import { packDetails, writeDetails } from "../error-details.ts";
 import { addHeaders, SentMetadata } from "../metadata.ts";
 import { Overload } from "../overload.ts";
-import type { CallEnd } from "../server-call.ts";
+import type { CallEnd, ServerCall } from "../server-call.ts";
 import type { Interceptor } from "../step.ts";
 
 const SUCCESS: CallEnd = { code: 0, message: "" };
@@ -33,16 +33,19 @@ interface Reason {
 /**
  * Ends each call with a status. A ConnectError passes with its details and metadata; a Refusal becomes the status that
  * its reason declares, with google.rpc.ErrorInfo; of anything else only an id leaves, under which the cause is logged.
+ * A call that is aborted has its status at once, even where the handler pays no attention.
  */
 export function mapErrors(sources: ErrorSources): Interceptor {
   const reasons = readReasons(sources.reasons);
+  const fail = (call: ServerCall, error: unknown) => call.finish(endOf(error, sources.domain, reasons));
   return (next) => async (call) => {
+    call.onAbort = fail;
     try {
       await next(call);
-      call.finish(SUCCESS);
     } catch (error) {
-      call.finish(endOf(error, sources.domain, reasons));
+      return fail(call, error);
     }
+    call.finish(SUCCESS);
   };
 }
 

@@ -18,8 +18,7 @@ export interface CallListeners {
 
 /** Writes one line for each finished call, and tells those who listen about it. */
 export function logCalls({ onCallEnd, meter }: CallListeners): Interceptor {
-  const tell = (call: ServerCall) => {
-    const end = call.end ?? { code: Code.Internal, message: "the call ended without a status" };
+  const tell = (call: ServerCall, end: CallEnd) => {
     const durationMs = performance.now() - call.startedAt;
     meter?.ended(end.code, durationMs);
     writeLine(call, end, durationMs);
@@ -35,7 +34,8 @@ export function logCalls({ onCallEnd, meter }: CallListeners): Interceptor {
   };
   return (next) => (call) => {
     meter?.started();
-    return next(call).then(() => tell(call));
+    call.onEnd = tell;
+    return next(call);
   };
 }
 
