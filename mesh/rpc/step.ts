@@ -1,6 +1,6 @@
 import type { ServerCall } from "./server-call.ts";
 
-/** A stretch of a call's way through the server. It fails by rejecting. */
+/** A stretch of a call's way through the server. It fails by rejecting or throwing. */
 export type Step = (call: ServerCall) => Promise<void>;
 
 /** Puts something around the rest of the way. Called once for each method at start, so that calls cost no closures. */

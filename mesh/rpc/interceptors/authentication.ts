@@ -8,16 +8,22 @@ import type { Interceptor } from "../step.ts";
  * refused, also by public methods.
  */
 export function authenticate(tokens: AccessTokenVerifier, identity: ServiceIdentity): Interceptor {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     const authorization = textOf(call.metadata, "authorization");
     const header = identity.tls ? undefined : textOf(call.metadata, "heddle-service");
     const certificate = identity.tls && call.peerCertificate;
-    if (authorization || header || certificate) {
-      const user = authorization ? await tokens.verify(authorization) : undefined;
-      const service = await identity.callerOf({ header, certificate });
-      call.caller = { user, service };
-      call.authorization = authorization;
-    }
-    await next(call);
+    if (!authorization && !header && !certificate) return next(call);
+    return whenKnown(authorization ? tokens.verify(authorization) : undefined, (user) =>
+      whenKnown(identity.callerOf({ header, certificate }), (service) => {
+        call.caller = { user, service };
+        call.authorization = authorization;
+        return next(call);
+      }),
+    );
   };
+}
+
+/** Goes on with a value at once, or when it has come: nearly every call shows what is remembered. */
+function whenKnown<T>(value: T | Promise<T>, go: (value: T) => Promise<void>): Promise<void> {
+  return value instanceof Promise ? value.then(go) : go(value);
 }
