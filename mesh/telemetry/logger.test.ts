@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { createLogger } from "./logger.ts";
 
@@ -29,16 +28,4 @@ test("the pretty format reads like text", () => {
   createLogger({ name: "shop.order", format: "pretty", destination }).info("placed");
   expect(destination.lines.join("")).toMatch(/INFO.*placed/);
   expect(() => JSON.parse(destination.lines.join(""))).toThrow();
-});
-
-test.each(["", "process.exit();"])("a process that ends has written every line (%s)", (end) => {
-  const logger = JSON.stringify(new URL("./logger.ts", import.meta.url));
-  const program = `import { createLogger } from ${logger};
-    const log = createLogger({ name: "x" });
-    for (let n = 0; n < 1_000; n++) log.info({ n }, "ünïcode");
-    ${end}`;
-  const written = execFileSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" });
-  const lines = written.trimEnd().split("\n");
-  expect(lines.map((line) => JSON.parse(line).n)).toEqual(Array.from({ length: 1_000 }, (_, n) => n));
-  expect(JSON.parse(lines.at(-1) ?? "").msg).toBe("ünïcode");
 });

@@ -1,6 +1,8 @@
 import cluster from "node:cluster";
 import { createRequire } from "node:module";
-import { type DestinationStream, destination, type LoggerOptions as PinoOptions, pino } from "pino";
+import { type DestinationStream, type LoggerOptions as PinoOptions, pino } from "pino";
+import { isoTime } from "./iso-time.ts";
+import { standardOutput } from "./standard-output.ts";
 
 /** Writes the log of a process. */
 export type Logger = pino.Logger;
@@ -29,42 +31,13 @@ export function createLogger(options: LoggerOptions): Logger {
     formatters: { level: (label) => ({ level: label }) },
     base: cluster.worker ? { worker: cluster.worker.id } : {},
   };
-  const to = options.destination ?? stdout();
+  const to = options.destination ?? standardOutput();
   if (options.format !== "pretty") return pino(settings, to);
   const pretty = prettyPrinter();
   if (pretty) return pino(settings, pretty(to));
   const log = pino(settings, to);
   log.warn("pino-pretty is not installed: writing JSON. Set LOG_FORMAT=json, or install the development dependencies");
   return log;
-}
-
-// Many lines fall into one millisecond, and formatting a date costs as much as the rest of a line.
-let formattedMs = 0;
-let formatted = "";
-
-function isoTime(): string {
-  const now = Date.now();
-  if (now !== formattedMs) {
-    formattedMs = now;
-    formatted = `,"time":"${new Date(now).toISOString()}"`;
-  }
-  return formatted;
-}
-
-/** A destination as it is for bytes: pino's types know text only. */
-interface ByteDestination {
-  write(bytes: string | Uint8Array): unknown;
-  flushSync(): void;
-}
-
-// A line for each call must not cost a system call each, nor, as text would, a count of all that is held already. What
-// is buffered is written when the process exits.
-function stdout(): DestinationStream & { flushSync(): void } {
-  const to: ByteDestination = destination({
-    ...{ dest: 1, sync: false, contentMode: "buffer" },
-    ...{ minLength: 16_000, periodicFlush: 50 },
-  });
-  return { write: (line) => to.write(Buffer.from(line)), flushSync: () => to.flushSync() };
 }
 
 type PrettyPrinter = (to: DestinationStream) => DestinationStream;
