@@ -17,7 +17,17 @@ export function createOwnCalls(transport: Transport): ByteCalls {
       void stream.run(transport, signal, timeoutMs);
       return stream;
     },
+    async iterateBytes(method, { signal, timeoutMs }, messages) {
+      if (!isStreaming(method)) throw new TypeError(`${method.name} is no stream`);
+      const requests = each(messages, (bytes) => decode(method, bytes));
+      const answer = await transport.stream(method, signal, finite(timeoutMs), undefined, requests);
+      return each(answer.message, (message) => encode(method, message));
+    },
   };
+}
+
+async function* each<A, B>(values: AsyncIterable<A>, change: (value: A) => B): AsyncIterable<B> {
+  for await (const value of values) yield change(value);
 }
 
 /** A stream that runs in this process: what would be a connection is a queue of requests and a count of reads. */

@@ -74,4 +74,26 @@ describe.each(ways)("%s", (_, transportTo) => {
     expect((await promise)[0]).toBeUndefined();
     expect(received).toEqual(["A", "B"]);
   });
+
+  test("a stream may be iterated, and ends with what the service says", async () => {
+    await using echo = await echoServer({
+      async *bidi(requests) {
+        for await (const { text } of requests) yield { text: text.toUpperCase() };
+        throw new ConnectError("enough", Code.DataLoss);
+      },
+    });
+    using transport = transportTo(echo.address);
+    async function* two() {
+      yield encoded("a");
+      yield encoded("b");
+    }
+    const received: string[] = [];
+    const reading = async () => {
+      for await (const bytes of await transport.iterateBytes(bidi, wish, two())) {
+        received.push(fromBinary(bidi.output, bytes).text);
+      }
+    };
+    await expect(reading()).rejects.toMatchObject({ code: Code.DataLoss, rawMessage: "enough" });
+    expect(received).toEqual(["A", "B"]);
+  });
 });

@@ -21,6 +21,7 @@ import {
   onAbort,
   prepareCall,
 } from "./outgoing-call.ts";
+import { callStream, type StreamCodec } from "./stream-call.ts";
 import { noteProgress } from "./unseen.ts";
 
 /** How a transport's calls are made. */
@@ -40,6 +41,12 @@ export interface ByteCalls {
   unaryBytes(method: DescMethod, wish: CallWish, message: Uint8Array): Promise<UnaryAnswer>;
   /** Starts a call with streams; messages are written and asked for one by one. */
   streamBytes(method: DescMethod, wish: CallWish, listener: ByteListener): Promise<Call>;
+  /** The same with iterables: returns the responses, each of which is asked for when somebody wants the next. */
+  iterateBytes(
+    method: DescMethod,
+    wish: CallWish,
+    messages: AsyncIterable<Uint8Array>,
+  ): Promise<AsyncIterable<Uint8Array>>;
 }
 
 /** Told what comes of a call. Nothing comes after onEnd, which comes always. */
@@ -62,8 +69,17 @@ export function createByteCalls(open: (prepared: OutgoingCall) => OpenCall, side
       const prepared = await prepareCall(method, wish, side);
       return startStream(open(prepared), listener);
     },
+    async iterateBytes(method, wish, messages) {
+      const prepared = await prepareCall(method, wish, side);
+      return (await callStream(open(prepared), encodedAlready, messages)).message;
+    },
   };
 }
+
+const encodedAlready: StreamCodec<Uint8Array, Uint8Array> = {
+  encode: (request) => request,
+  decode: (response) => response,
+};
 
 /** A call that was prepared, with what is the same for every kind of call. */
 export class OpenCall {

@@ -8,11 +8,12 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import { Code, ConnectError, type StreamResponse, type Transport, type UnaryResponse } from "@connectrpc/connect";
-import { type Call, decodeMetadata } from "#mesh/channel";
+import { Code, ConnectError, type Transport, type UnaryResponse } from "@connectrpc/connect";
+import { decodeMetadata } from "#mesh/channel";
 import { affinityOf, type MeshChannel, type UnaryAnswer } from "#mesh/target";
 import { type ByteCalls, callOnce, createByteCalls, OpenCall, type TransportOptions } from "./byte-calls.ts";
 import { type OutgoingCall, prepareCall } from "./outgoing-call.ts";
+import { callStream, type StreamCodec } from "./stream-call.ts";
 
 /** A transport that holds a connection until it is closed. Calls in flight then end Unavailable. */
 export type ClosableTransport = Transport & ByteCalls & { close(): void };
@@ -38,7 +39,8 @@ export function createTransport(channel: MeshChannel, options: TransportOptions)
     // biome-ignore lint/complexity/useMaxParams: the shape of Connect's Transport
     async stream(method, signal, timeoutMs, header, input) {
       const prepared = await prepareCall(method, { signal, timeoutMs, header }, options);
-      return callStream(open(prepared), method, input);
+      const called = await callStream(open(prepared), codecOf(method), input);
+      return { stream: true, service: method.parent, method, ...called };
     },
     close() {
       closed = true;
@@ -73,118 +75,12 @@ class Answer<I extends DescMessage, O extends DescMessage> implements UnaryRespo
   }
 }
 
-async function callStream<I extends DescMessage, O extends DescMessage>(
-  open: OpenCall,
+function codecOf<I extends DescMessage, O extends DescMessage>(
   method: DescMethodStreaming<I, O>,
-  input: AsyncIterable<MessageInitShape<I>>,
-): Promise<StreamResponse<I, O>> {
-  const opened = Promise.withResolvers<void>();
-  const trailer = new Headers();
-  let reader: PromiseWithResolvers<IteratorResult<MessageShape<O>, undefined>> | undefined;
-  // What every read after the last message comes to.
-  let end: (() => IteratorResult<MessageShape<O>, undefined>) | undefined;
-
-  const call = open.start({
-    onHeader: (received) => {
-      open.header = received;
-      opened.resolve();
-    },
-    onMessage: (received) => {
-      try {
-        reader?.resolve({ done: false, value: decode(method.output, received) });
-      } catch (fault) {
-        reader?.reject(fault);
-        call.cancel(Code.Internal, "the client could not read a response");
-      }
-    },
-    onWritable: () => requests.writable(),
-    onFailed: (explanation) => {
-      open.explanation = explanation;
-    },
-    onEnd: (status) => {
-      const failure = open.ended(status);
-      const error = requests.fault() ?? failure;
-      for (const [name, value] of decodeMetadata(status.trailer)) trailer.append(name, value);
-      end = () => {
-        if (error) throw error;
-        return { done: true, value: undefined };
-      };
-      requests.stop();
-      if (error) {
-        opened.reject(error);
-        reader?.reject(error);
-      } else {
-        opened.resolve();
-        reader?.resolve({ done: true, value: undefined });
-      }
-    },
-  });
-  const requests = sendRequests(call, method.input, input);
-  requests.start();
-  await opened.promise;
-
-  const message: AsyncIterableIterator<MessageShape<O>, undefined> = {
-    async next() {
-      if (end) return end();
-      // One read for each message asked for: a slow consumer slows the server down.
-      reader = Promise.withResolvers();
-      call.read();
-      return reader.promise;
-    },
-    async return() {
-      call.cancel(Code.Canceled, "the consumer of the stream has left");
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+): StreamCodec<MessageInitShape<I>, MessageShape<O>> {
   return {
-    stream: true,
-    service: method.parent,
-    method,
-    header: open.header ? decodeMetadata(open.header) : new Headers(),
-    trailer,
-    message,
-  };
-}
-
-/** Sends requests one after the other, each when there is room for it. */
-function sendRequests<I extends DescMessage>(call: Call, desc: I, input: AsyncIterable<MessageInitShape<I>>) {
-  const iterator = input[Symbol.asyncIterator]();
-  let stopped = false;
-  let fault: ConnectError | undefined;
-  let room: (() => void) | undefined;
-
-  async function sendAll(): Promise<void> {
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
-      if (stopped) return;
-      const waiting = Promise.withResolvers<void>();
-      room = waiting.resolve;
-      if (!call.write(encode(desc, next.value))) await waiting.promise;
-    }
-    if (!stopped) call.halfClose();
-  }
-
-  return {
-    /** What went wrong while the requests were made: the reason why the call was cancelled. */
-    fault: () => fault,
-    start() {
-      sendAll().catch((cause: unknown) => {
-        if (stopped) return;
-        fault = ConnectError.from(cause, Code.Aborted);
-        call.cancel(Code.Canceled, "the requests could not be made");
-      });
-    },
-    /** There is room for another request. */
-    writable: () => room?.(),
-    /** The call is over: nothing more is wanted from the requests. */
-    stop() {
-      stopped = true;
-      room?.();
-      // What the requests' own clean-up throws concerns nobody any more.
-      iterator.return?.().catch(() => undefined);
-    },
+    encode: (request) => encode(method.input, request),
+    decode: (response) => decode(method.output, response),
   };
 }
 
