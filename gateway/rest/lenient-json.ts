@@ -1,5 +1,6 @@
 import type { DescField, DescMessage, JsonValue, Registry } from "@bufbuild/protobuf";
 import { AnySchema, FieldMaskSchema } from "@bufbuild/protobuf/wkt";
+import { isHttpBody } from "./http-body.ts";
 import { hasNamedFields } from "./well-known-text.ts";
 
 /** How much leniency there is, and what an Any may hold. */
@@ -17,7 +18,7 @@ export function lenientJson(message: DescMessage, json: JsonValue, leniency: Len
   if (message.typeName === FieldMaskSchema.typeName) return typeof json === "string" ? camelPaths(json) : json;
   if (!isObject(json)) return json;
   if (message.typeName === AnySchema.typeName) return lenientAny(json, leniency);
-  if (!hasNamedFields(message)) return json;
+  if (!hasNamedFields(message) && !isHttpBody(message)) return json;
   const members = Object.entries(json).flatMap(([key, value]): [string, JsonValue][] => {
     const field = message.fields.find(({ name, jsonName }) => name === key || jsonName === key);
     if (field) return [[key, lenientField(field, value, leniency)]];

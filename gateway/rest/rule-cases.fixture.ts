@@ -241,6 +241,11 @@ export const ruleCases: Readonly<Record<string, readonly RuleCase[]>> = {
       "Whole",
       { file: { contentType: "text/plain", data: "aGk=" } },
     ],
+    [
+      'POST /v1/whole {"id":null,"file":{"contentType":"text/plain","unknown":1}}',
+      "Whole",
+      { file: { contentType: "text/plain" } },
+    ],
     ['POST /v1/whole {"anything":null,"list":[1,"a",null]}', "Whole", { anything: null, list: [1, "a", null] }],
     ["POST /v1/whole?id=x {}", "400 query: this route takes everything from path and body"],
     ["POST /v1/whole?$prettyPrint {}", "Whole", {}],
