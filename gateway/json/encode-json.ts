@@ -1,7 +1,9 @@
 import { isUtf8 } from "node:buffer";
-import type { DescMessage } from "@bufbuild/protobuf";
-import { messageEncoders } from "./encode-message.ts";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
+import { fieldEncoder, messageEncoders } from "./encode-message.ts";
+import type { EncodeValue } from "./encode-scalar.ts";
 import type { EncodingOptions } from "./encoding.ts";
+import { isPlainMessage } from "./plain-message.ts";
 import { scanJson } from "./scan-json.ts";
 import { MOST_LEVELS } from "./unusual.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -16,7 +18,19 @@ export type EncodeJson = (json: Buffer) => Buffer | undefined;
  */
 export function compileEncodeJson(message: DescMessage, options: EncodingOptions): EncodeJson | undefined {
   const encode = messageEncoders(options).messageEncoder(message);
-  if (!encode) return undefined;
+  return encode && encodeWhole(encode, options);
+}
+
+/**
+ * Compiles the same for a message of which the JSON is one field's value, and which holds nothing else. Undefined for a
+ * field of a message that only protobuf-es knows how to read.
+ */
+export function compileEncodeField(field: DescField, options: EncodingOptions): EncodeJson | undefined {
+  if (!isPlainMessage(field.parent)) return undefined;
+  return encodeWhole(fieldEncoder(field, messageEncoders(options)), options);
+}
+
+function encodeWhole(encode: EncodeValue, options: EncodingOptions): EncodeJson {
   const mostLevels = Math.min(options.maxDepth ?? MOST_LEVELS, MOST_LEVELS);
   return (json) => {
     try {

@@ -66,7 +66,8 @@ function addMember(members: Map<string, MemberEncoder>, field: DescField, encodi
   if (name !== jsonName) members.set(jsonName, { ...shared, otherName: name });
 }
 
-function fieldEncoder(field: DescField, encoding: Encoding): EncodeValue {
+/** Compiles how a field is written, with its tag. */
+export function fieldEncoder(field: DescField, encoding: Encoding): EncodeValue {
   if (field.fieldKind === "map") return mapEncoder(field, encoding);
   if (field.fieldKind === "list") return field.packed ? packedEncoder(field, encoding) : listEncoder(field, encoding);
   const { wireType, encode } = valueEncoder(field, encoding);

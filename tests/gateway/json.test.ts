@@ -11,12 +11,14 @@ import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { compileEncodeJson } from "../../gateway/json/encode-json.ts";
+import { numbersOf, onlyFields } from "../../gateway/json/only-fields.ts";
 import { compilePrintEncoded, compilePrintOnly, type PrintEncoded } from "../../gateway/json/print-encoded.ts";
 import type { PrintingOptions } from "../../gateway/json/printing.ts";
 import { compilePrint, compilePrintResponse, type PrintingRule } from "../../gateway/rest/print-answer.ts";
 import { compileContract, messageOf } from "../../gateway/run-time-contract.fixture.ts";
 import { arbitraryMessage } from "./arbitrary-message.fixture.ts";
 import { mirrorMessage, mirrorTypes } from "./mirror.fixture.ts";
+import { oddities, spoil } from "./spoilt-json.fixture.ts";
 
 // The short way between JSON and encoding, beside protobuf-es: whatever comes, both have to say the same.
 // DIFFERENTIAL_RUNS says how many messages; DIFFERENTIAL_SEED repeats them.
@@ -119,6 +121,18 @@ describe.each(descs.map((desc) => [desc.name, desc] as const))("%s", (_, desc) =
     });
   });
 
+  test("leaves out of an encoding all fields but some", () => {
+    const numbers = fc.subarray([...desc.fields], { maxLength: 2 }).map((fields) => fields.flatMap(numbersOf));
+    check(fc.tuple(messagesOf(desc), messagesOf(desc), numbers), ([first, second, kept]) => {
+      const bytes = Buffer.concat([toBinary(desc, first), added, toBinary(desc, second)]);
+      const expected = fromBinary(desc, bytes, { readUnknownFields: false });
+      const target = reflect(desc, expected);
+      for (const field of desc.fields) if (!kept.includes(field.number)) target.clear(field);
+      const left = fromBinary(desc, onlyFields(bytes, new Set(kept)));
+      expect(toBinary(desc, left)).toEqual(toBinary(desc, expected));
+    });
+  });
+
   const answers = desc.fields.flatMap(({ name }) =>
     settings.map((options) => {
       const rule = bodyRule(name, options);
@@ -184,58 +198,6 @@ function keepOnly(name: string, message: ReflectMessage): void {
 
 function throughText(json: JsonValue): JsonValue {
   return JSON.parse(JSON.stringify(json));
-}
-
-/** Texts that stand where a value was. */
-const oddities = [
-  ...[
-    "null",
-    "0",
-    "-0",
-    "1",
-    "-1",
-    "1.5",
-    "1e2",
-    "1e999",
-    "3.5e38",
-    "4294967296",
-    "9007199254740993",
-    "true",
-    "[]",
-    "{}",
-  ],
-  ...[
-    '""',
-    '"0"',
-    '"1"',
-    '"-1"',
-    '"1e2"',
-    '"NaN"',
-    '"x"',
-    '"COLOR_RED"',
-    '"COLOR_DARK"',
-    '"AQ"',
-    '"AQ=="',
-    '"\\ud800"',
-  ],
-  ...[
-    "[null]",
-    "[1]",
-    '["a"]',
-    '{"a":1}',
-    '{"a":1,"a":2}',
-    '{"aString":"b"}',
-    '{"a_string":"b","aString":"c"}',
-    '{"":0}',
-  ],
-];
-
-/** Puts a text in the place of one of the values of a JSON text. */
-function spoil(text: string, at: number, oddity: string): string {
-  const values = [...text.matchAll(/"(?:[^"\\]|\\.)*"|[\w.+-]+|\[\]|\{\}/g)];
-  const chosen = values[at % Math.max(values.length, 1)];
-  if (!chosen) return oddity;
-  return text.slice(0, chosen.index) + oddity + text.slice(chosen.index + chosen[0].length);
 }
 
 const unusual: Readonly<Record<string, string>> = {
