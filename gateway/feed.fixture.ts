@@ -133,6 +133,8 @@ export type FeedSink = (requests: AsyncIterable<JsonObject>, context: RpcContext
 /** What a test may replace. */
 export interface FeedOptions extends FeedHandlers {
   readonly config?: Partial<GatewayConfig>;
+  /** host:port of whoever answers in place of the handlers. */
+  readonly address?: string;
 }
 
 /** Starts the feed behind a gateway, both on free ports. */
@@ -150,7 +152,7 @@ export async function startFeed(options: FeedOptions = {}) {
   const lines: Record<string, unknown>[] = [];
   const edge = gateway({
     config: testConfig({ security: { kind: "plaintext", secret }, serverOf: () => "test.feed", ...options.config }),
-    services: [{ service: Feed, address: server.address, server: "test.feed" }],
+    services: [{ service: Feed, address: options.address ?? server.address, server: "test.feed" }],
     tokens: plainTokens,
     log: createLogger({
       name: "gateway",

@@ -17,14 +17,13 @@ export interface UnaryResponse {
 export function answerUnary(exchange: Exchange, route: Route, answer: UnaryResponse): void {
   const { response, pretty, forwardHeaders } = answer;
   const { policy, success, rawAnswer } = route;
-  const read = () => readResponse(policy.method.output, response);
-  const location = success.locate?.(read());
+  const location = success.locate?.(readResponse(policy.method.output, response));
   const headers: Record<string, string> = location === undefined ? {} : { Location: location };
   if (success.status === 204) {
     send(exchange, 204, headers);
     return;
   }
-  const raw = rawAnswer?.(read());
+  const raw = rawAnswer?.(response);
   if (raw) headers["Content-Type"] = raw.contentType || "application/octet-stream";
   const body = raw ? raw.data : route.printResponse(response, pretty);
   if (isRead(exchange, policy.method)) sendCacheable(exchange, { policy, forwardHeaders, headers, body });

@@ -1,4 +1,4 @@
-import type { DescMessage, Message, Registry } from "@bufbuild/protobuf";
+import type { DescMessage, Registry } from "@bufbuild/protobuf";
 import type { HttpRule } from "#gen/google/api/http_pb.ts";
 import type { MethodPolicy } from "#mesh/contract";
 import { isOpenToPeople } from "../guard/edge-method.ts";
@@ -8,7 +8,7 @@ import { compileForm, type FormBinder } from "./bind-form.ts";
 import { compileEncode, type Encode } from "./encode-request.ts";
 import { holdsHttpBody, isHttpBody, type RawBody, rawBodyOf } from "./http-body.ts";
 import type { MappingRules } from "./mapping-rules.ts";
-import { compilePrint, compilePrintResponse, type Print, type PrintResponse } from "./print-answer.ts";
+import { compilePrint, compilePrintResponse, type Print, type PrintResponse, readResponse } from "./print-answer.ts";
 import { fieldNames, readTemplate, variableOf } from "./read-template.ts";
 import type { RequestField } from "./request-field.ts";
 import type { Template } from "./route-template.ts";
@@ -32,13 +32,13 @@ export interface Route {
   readonly responseBody: string;
   readonly success: Success;
   readonly bind: Bind;
-  /** Makes the encoded request of a unary call. */
+  /** Makes the encoded request. */
   readonly encode: Encode;
   readonly print: Print;
-  /** Prints the response of a unary call. */
+  /** Prints an encoded response. */
   readonly printResponse: PrintResponse;
-  /** Set where the answer is a google.api.HttpBody: what is sent as it is, instead of `print`. */
-  readonly rawAnswer: ((response: Message) => RawBody) | undefined;
+  /** Set where the answer is a google.api.HttpBody: what is sent as it is, instead of JSON. */
+  readonly rawAnswer: ((response: Uint8Array) => RawBody) | undefined;
   /** How a multipart/form-data body is bound; undefined where none is taken. */
   readonly form: FormBinder | undefined;
   /** Whether its requests are a stream that only a WebSocket carries. */
@@ -139,8 +139,8 @@ function fieldName(message: DescMessage, option: string, name: string, wildcard?
 }
 
 function compileRawAnswer(response: DescMessage, responseBody: string): Route["rawAnswer"] {
-  if (responseBody === "")
-    return isHttpBody(response) ? (message) => rawBodyOf(response, undefined, message) : undefined;
   const field = response.fields.find(({ name }) => name === responseBody);
-  return holdsHttpBody(field) ? (message) => rawBodyOf(response, field, message) : undefined;
+  if (holdsHttpBody(field)) return (bytes) => rawBodyOf(response, field, readResponse(response, bytes));
+  const isWhole = responseBody === "" && isHttpBody(response);
+  return isWhole ? (bytes) => rawBodyOf(response, undefined, readResponse(response, bytes)) : undefined;
 }

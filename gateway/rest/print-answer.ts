@@ -17,7 +17,7 @@ import type { MappingRules } from "./mapping-rules.ts";
 export type Print = (response: Message, pretty?: boolean) => string;
 
 /** The same for a response that is encoded still. Throws Internal for what cannot be read. */
-export type PrintResponse = (response: Uint8Array, pretty: boolean) => string | Uint8Array;
+export type PrintResponse = (response: Uint8Array, pretty: boolean) => string | Buffer;
 
 /** What is printed and how. */
 export interface PrintingRule extends Pick<MappingRules, "printDefaults" | "fieldNames" | "enums"> {

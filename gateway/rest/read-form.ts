@@ -1,4 +1,4 @@
-import { create, type DescMessage, type Message } from "@bufbuild/protobuf";
+import { create, type DescMessage, toBinary } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import { badField, type EdgeError } from "../http/edge-error.ts";
 import { Gathered } from "../http/gathered.ts";
@@ -37,14 +37,14 @@ export interface FormStreamOptions {
 }
 
 /**
- * Reads a form as a stream of requests: a file comes in messages of a chunk each, the first of which has its content
+ * Reads a form as a stream of encoded requests: a file comes in messages of a chunk each, the first of which has its content
  * type; what path, query and the parts before the first file say is in the first of all. A form without a file is one
  * message. Throws 400 for any other part after a file, and for a second file of a field.
  */
 export async function* readFormStream(
   chunks: AsyncIterable<Buffer>,
   { route, form, values, query, contentType, limitBytes, held }: FormStreamOptions,
-): AsyncIterable<Message> {
+): AsyncIterable<Uint8Array> {
   const { input } = route.policy.method;
   const fields: WholePart[] = [];
   const given = new Set<string>();
@@ -71,12 +71,12 @@ export async function* readFormStream(
   }
   if (!begun) yield first();
 
-  function first(): Message {
-    return route.bind({ values, query, body: undefined, form: fields });
+  function first(): Uint8Array {
+    return route.encode({ values, query, body: undefined, form: fields });
   }
 
   /** A piece that has no room beside the fields comes after them. */
-  function* begin(piece: WholePart): Iterable<Message> {
+  function* begin(piece: WholePart): Iterable<Uint8Array> {
     const fits = piece.data.length <= left;
     fields.push(fits ? piece : { ...piece, data: noBytes });
     yield first();
@@ -110,10 +110,10 @@ function isStreamed(form: FormBinder, { name, fileName }: PartHead): boolean {
   return fileName !== undefined && takesBytes(field) && field.fieldKind !== "list";
 }
 
-function nextMessage(input: DescMessage, form: FormBinder, part: WholePart): Message {
+function nextMessage(input: DescMessage, form: FormBinder, part: WholePart): Uint8Array {
   const message = create(input);
   form.bind(reflect(input, message, false), [part]);
-  return message;
+  return toBinary(input, message);
 }
 
 async function collect(

@@ -1,4 +1,4 @@
-import type { DescField, Message } from "@bufbuild/protobuf";
+import { type DescField, toBinary } from "@bufbuild/protobuf";
 import { Code } from "@connectrpc/connect";
 import { bodyChunks } from "../http/body-chunks.ts";
 import { EdgeError } from "../http/edge-error.ts";
@@ -27,12 +27,12 @@ const splitters: ReadonlyMap<string, SplitBody> = new Map([
 ]);
 
 /**
- * Reads the body as a stream of requests: NDJSON, a JSON array, a form with a file, or the bytes of a
+ * Reads the body as a stream of encoded requests: NDJSON, a JSON array, a form with a file, or the bytes of a
  * google.api.HttpBody, in messages of a chunk each. What path and query say is in every message of JSON, and in the first
  * of bytes, with their content type. Nothing is read before somebody asks for it. Throws 415 for another content type, or
  * a coding that is not known.
  */
-export function readRequestStream(exchange: Exchange, options: RequestStreamOptions): AsyncIterable<Message> {
+export function readRequestStream(exchange: Exchange, options: RequestStreamOptions): AsyncIterable<Uint8Array> {
   const { query, request, held } = exchange;
   const { route, limitBytes } = options;
   const { form } = route;
@@ -54,20 +54,22 @@ interface Reading extends RequestStreamOptions {
   readonly query: string;
 }
 
-async function* readJson(bodies: AsyncIterable<Buffer>, { route, values, query }: Reading): AsyncIterable<Message> {
-  for await (const body of bodies) yield route.bind({ values, query, body });
+async function* readJson(bodies: AsyncIterable<Buffer>, { route, values, query }: Reading): AsyncIterable<Uint8Array> {
+  for await (const body of bodies) yield route.encode({ values, query, body });
 }
 
 async function* readRaw(
   chunks: AsyncIterable<Buffer>,
   { route, values, query, contentType }: Reading & { readonly contentType: string },
-): AsyncIterable<Message> {
+): AsyncIterable<Uint8Array> {
   const { input } = route.policy.method;
   const field: DescField | undefined = input.fields.find(({ name }) => name === route.body);
-  const first = (body: Buffer | undefined) => route.bind({ values, query, body, contentType });
+  const first = (body: Buffer | undefined) => route.encode({ values, query, body, contentType });
+  const bodyField = holdsHttpBody(field) ? field : undefined;
+  const next = (data: Buffer) => toBinary(input, withRawBody(input, bodyField, { contentType: "", data }));
   let begun = false;
   for await (const data of chunks) {
-    yield begun ? withRawBody(input, holdsHttpBody(field) ? field : undefined, { contentType: "", data }) : first(data);
+    yield begun ? next(data) : first(data);
     begun = true;
   }
   if (!begun) yield first(undefined);

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import type { JsonObject } from "@bufbuild/protobuf";
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
@@ -112,6 +115,37 @@ test("a late failure is the last thing in every format, and the answer is not co
   expect(array.complete).toBe(false);
   expect(() => array.json()).toThrow(SyntaxError);
   expect(JSON.parse(`${array.text}]`)).toEqual([expect.objectContaining({ version: "1" }), { error: status }]);
+});
+
+/** A service that answers each call with these messages, as gRPC frames them. */
+async function startRaw(...messages: readonly Buffer[]) {
+  const server = createServer();
+  server.on("stream", (stream) => {
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": "0" }));
+    stream.end(
+      Buffer.concat(messages.map((message) => Buffer.concat([Buffer.of(0, 0, 0, 0, message.length), message]))),
+    );
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return { address: `127.0.0.1:${port}`, [Symbol.dispose]: () => server.close() };
+}
+
+test("bytes that are no message fail the stream, as the first with a status of their own", async () => {
+  const [text, broken] = [Buffer.from("\x12\x01a"), Buffer.from("\x12\x05a")];
+  using late = await startRaw(text, broken);
+  using early = await startRaw(broken);
+  await using lateFeed = await startFeed({ address: late.address });
+  await using earlyFeed = await startFeed({ address: early.address });
+  for (const headers of [{}, sse]) {
+    const answer = await call(earlyFeed.url, `GET ${path}`, { headers });
+    expect([answer.status, answer.json()]).toMatchObject([500, { code: Code.Internal }]);
+    const cut = await call(lateFeed.url, `GET ${path}`, { headers });
+    expect([cut.status, cut.complete]).toEqual([200, false]);
+    expect(cut.text).toMatch(/"text":"a".*"code":13/s);
+  }
 });
 
 test("over HTTP/2, too, every format is whole, and broken off by a late failure", async () => {

@@ -1,4 +1,3 @@
-import type { Message } from "@bufbuild/protobuf";
 import type { Exchange } from "../http/exchange.ts";
 import { watchIdle } from "../http/idle.ts";
 import { StreamBody, type StreamBodyOptions } from "./stream-body.ts";
@@ -7,8 +6,8 @@ import { StreamBody, type StreamBodyOptions } from "./stream-body.ts";
 export interface StreamAnswerOptions extends StreamBodyOptions {
   /** Aborts when the gateway cuts off what still runs. */
   readonly cut: AbortSignal;
-  /** Calls the method. The signal aborts when the client goes away, or when nothing has moved for too long. */
-  call(signal: AbortSignal): Promise<AsyncIterable<Message>>;
+  /** Calls the method; returns the responses, encoded. The signal aborts when the client goes away, or when nothing has moved for too long. */
+  call(signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { Message, Registry } from "@bufbuild/protobuf";
+import type { Registry } from "@bufbuild/protobuf";
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectError } from "@connectrpc/connect";
 import { RetryInfoSchema } from "#gen/google/rpc/error_details_pb.ts";
@@ -41,7 +41,7 @@ export class StreamBody {
    * Sends the headers, unless they are sent, or it takes the first message to know them. From here on the status is 200,
    * come what may.
    */
-  begin(first?: Message): void {
+  begin(first?: Uint8Array): void {
     const { writer } = this.#options;
     const type = writer.contentType(first);
     if (type !== undefined) this.#begin(type);
@@ -60,11 +60,14 @@ export class StreamBody {
     response.once("close", () => clearInterval(this.#heartbeat));
   }
 
-  /** Writes a message, and waits while the client has not taken in enough. Throws when it has left, or as `signal` says. */
-  async write(message: Message, signal: AbortSignal): Promise<void> {
+  /**
+   * Writes an encoded message, and waits while the client has not taken in enough. Throws when it has left, or as `signal`
+   * says, and for a message that cannot be read.
+   */
+  async write(message: Uint8Array, signal: AbortSignal): Promise<void> {
     const { response } = this.#exchange;
-    this.begin(message);
     const part = this.#options.writer.message(message, this.#first);
+    this.begin(message);
     this.#first = false;
     this.#heartbeat?.refresh();
     if (part.length === 0 || response.write(part)) return;

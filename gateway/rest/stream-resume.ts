@@ -2,6 +2,8 @@ import type { Message } from "@bufbuild/protobuf";
 import { reflect } from "@bufbuild/protobuf/reflect";
 import type { FieldPath, MethodPolicy, ResumeContract } from "#mesh/contract";
 import { badField } from "../http/edge-error.ts";
+import { numbersOf, onlyFields } from "../json/only-fields.ts";
+import { readResponse } from "./print-answer.ts";
 import { claimOneof, holderOf } from "./request-field.ts";
 import { scalarText } from "./scalar-text.ts";
 
@@ -9,17 +11,21 @@ import { scalarText } from "./scalar-text.ts";
 export interface StreamResume {
   /** Sets the request to begin after the id. Throws 400 for an id that no message of the stream had. */
   bind(request: Message, lastEventId: string): void;
-  /** The id of a message, undefined for one that marks no place. */
-  idOf(response: Message): string | undefined;
+  /** The id of an encoded message, undefined for one that marks no place. */
+  idOf(response: Uint8Array): string | undefined;
 }
 
 /** Compiles the place in a method's stream; undefined for a stream that begins anew each time. */
 export function compileResume({ method, resume }: Pick<MethodPolicy, "method" | "resume">): StreamResume | undefined {
   if (resume === undefined) return undefined;
+  const { output } = method;
+  const { parents, field } = resume.response;
+  const numbers = new Set(numbersOf(parents[0] ?? field));
   return {
     bind: compileBindId(method, resume),
     idOf(response) {
-      const value = valueAt(reflect(method.output, response), resume.response);
+      const message = readResponse(output, onlyFields(response, numbers));
+      const value = valueAt(reflect(output, message), resume.response);
       // Encoded, since an id is one line, and a header of the next request.
       return value ? encodeURIComponent(String(value)) : undefined;
     },

@@ -1,24 +1,26 @@
-import type { Message } from "@bufbuild/protobuf";
 import type { Route } from "./route-table.ts";
 import { type StreamFormat, streamFormatOf } from "./stream-format.ts";
 
-/** Writes the messages of a stream into the body of an answer. */
+/** Writes the messages of a stream, encoded as they come, into the body of an answer. */
 export interface StreamWriter extends Pick<StreamFormat, "resumes" | "open" | "heartbeat" | "close" | "error"> {
   /** Undefined while it takes the first message to tell. */
-  contentType(first: Message | undefined): string | undefined;
-  /** `first` is true before any other. */
-  message(message: Message, first: boolean): string | Uint8Array;
+  contentType(first: Uint8Array | undefined): string | undefined;
+  /** `first` is true before any other. Throws Internal for what cannot be read. */
+  message(message: Uint8Array, first: boolean): string | Uint8Array;
 }
 
 /** Chooses how a route's stream is written: the bytes of HttpBody as they are, all else as Accept likes best. Throws 406. */
 export function streamWriterOf(route: Route, accept: string | undefined): StreamWriter {
-  const { rawAnswer, print, resume } = route;
+  const { rawAnswer, printResponse, resume } = route;
   if (rawAnswer) return rawWriter(rawAnswer);
   const format = streamFormatOf(accept);
   return {
     ...format,
     contentType: () => format.contentType,
-    message: (message, first) => format.message(print(message), first, resume?.idOf(message)),
+    message(message, first) {
+      const id = format.resumes ? resume?.idOf(message) : undefined;
+      return format.message(String(printResponse(message, false)), first, id);
+    },
   };
 }
 

@@ -36,17 +36,17 @@ export async function transcodeResponses(
   const writer = streamWriterOf(route, exchange.request.headers.accept);
   const lastEventId = headerOf(exchange.request, "last-event-id");
   if (writer.resumes && lastEventId) route.resume?.bind(message, lastEventId);
+  const request = toBinary(method.input, message);
   await answerStream(exchange, {
     ...{ writer, registry, limits: streams, cut: cut() },
-    call: async (signal) =>
-      (await callStream(exchange, transport, { method, messages: once(message), timeoutMs, signal })).message,
+    call: (signal) => callStream(exchange, transport, { method, messages: once(request), timeoutMs, signal }),
   });
 }
 
-/** Answers with the one response to a stream of requests. A client that sends nothing for too long is refused. */
+/** Answers with the one response to a stream of encoded requests. A client that sends nothing for too long is refused. */
 export async function transcodeRequests(
   exchange: Exchange,
-  { method, messages }: { readonly method: DescMethodClientStreaming; readonly messages: AsyncIterable<Message> },
+  { method, messages }: { readonly method: DescMethodClientStreaming; readonly messages: AsyncIterable<Uint8Array> },
   { route, transport, timeoutMs, streams, cut }: Streaming,
 ): Promise<void> {
   const pretty = asksForPretty(exchange.query);
@@ -54,13 +54,9 @@ export async function transcodeRequests(
   try {
     const moving = whileMoving(messages, idle);
     const { signal } = idle;
-    const response = await callStream(exchange, transport, { method, messages: moving, timeoutMs, signal });
+    const responses = await callStream(exchange, transport, { method, messages: moving, timeoutMs, signal });
     const { forwardHeaders } = transport.metadata;
-    answerUnary(exchange, route, {
-      response: toBinary(method.output, await only(response.message)),
-      pretty,
-      forwardHeaders,
-    });
+    answerUnary(exchange, route, { response: await only(responses), pretty, forwardHeaders });
   } catch (thrown) {
     throw idle.signal.aborted ? idle.signal.reason : thrown;
   } finally {

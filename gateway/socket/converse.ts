@@ -1,4 +1,4 @@
-import type { DescMethodStreaming, Message, Registry } from "@bufbuild/protobuf";
+import type { DescMethodStreaming, Registry } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { WebSocket } from "ws";
 import type { StreamLimits } from "../config.ts";
@@ -17,8 +17,8 @@ const patienceMs = 5_000;
 export interface Conversation {
   readonly method: DescMethodStreaming;
   readonly codec: FrameCodec;
-  /** The request, where the URL is all of it. */
-  readonly request: Message | undefined;
+  /** The encoded request, where the URL is all of it. */
+  readonly request: Uint8Array | undefined;
   readonly transport: UpstreamChannel;
   readonly timeoutMs: number;
   readonly limits: StreamLimits;
@@ -45,8 +45,8 @@ export async function converse(socket: WebSocket, exchange: Exchange, call: Conv
   keepAlive(socket, limits.heartbeatMs);
   const messages = requestsOf(socket, call, { moved: idle.moved, refuse: (refusal) => leaving.abort(refusal) });
   try {
-    const response = await callStream(exchange, transport, { method, messages, timeoutMs, signal });
-    for await (const message of response.message) {
+    const responses = await callStream(exchange, transport, { method, messages, timeoutMs, signal });
+    for await (const message of responses) {
       idle.moved();
       await writeFrame(socket, codec, message);
       idle.moved();
@@ -69,13 +69,13 @@ function requestsOf(
   socket: WebSocket,
   { method, codec, request }: Conversation,
   { moved, refuse }: Listener,
-): AsyncIterable<Message> {
+): AsyncIterable<Uint8Array> {
   const one = method.methodKind === "server_streaming";
   const most = request ? 0 : one ? 1 : Number.POSITIVE_INFINITY;
   const frames = readFrames(socket, codec, { most, refuse });
   return join();
 
-  async function* join(): AsyncIterable<Message> {
+  async function* join(): AsyncIterable<Uint8Array> {
     if (request) yield request;
     for await (const message of frames) {
       moved();

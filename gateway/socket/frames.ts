@@ -1,14 +1,13 @@
-import type { Message } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { RawData, WebSocket } from "ws";
 import type { FrameFormat } from "./subprotocol.ts";
 
-/** Reads a message from a frame, and writes one into it. */
+/** Reads an encoded message from a frame, and writes one into it. */
 export interface FrameCodec {
   readonly format: FrameFormat;
   /** Throws a ConnectError for a frame that holds no message. */
-  read(frame: Buffer): Message;
-  write(message: Message): string | Uint8Array;
+  read(frame: Buffer): Uint8Array;
+  write(message: Uint8Array): string | Uint8Array;
 }
 
 /** What a client may say. */
@@ -27,7 +26,7 @@ const mostWaiting = 8;
  * the service has not taken what there is, the connection is not read. It never ends because the client is gone: such a
  * client has not finished what it had to say, and the call is cancelled instead.
  */
-export function readFrames(socket: WebSocket, codec: FrameCodec, limits: FrameLimits): AsyncIterable<Message> {
+export function readFrames(socket: WebSocket, codec: FrameCodec, limits: FrameLimits): AsyncIterable<Uint8Array> {
   const waiting: Buffer[] = [];
   let left = limits.most;
   let wake: (() => void) | undefined;
@@ -43,7 +42,7 @@ export function readFrames(socket: WebSocket, codec: FrameCodec, limits: FrameLi
   });
   return read();
 
-  async function* read(): AsyncIterable<Message> {
+  async function* read(): AsyncIterable<Uint8Array> {
     while (left > 0 || waiting.length > 0) {
       const frame = waiting.shift();
       if (waiting.length === 0) socket.resume();
@@ -54,7 +53,7 @@ export function readFrames(socket: WebSocket, codec: FrameCodec, limits: FrameLi
 }
 
 /** Sends a message, and waits until the connection has taken it. Throws when the client is gone. */
-export function writeFrame(socket: WebSocket, codec: FrameCodec, message: Message): Promise<void> {
+export function writeFrame(socket: WebSocket, codec: FrameCodec, message: Uint8Array): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.send(codec.write(message), { binary: codec.format === "proto" }, (error) => {
     if (error) reject(error);

@@ -1,7 +1,7 @@
 import { type OutgoingHttpHeaders, validateHeaderValue } from "node:http";
-import type { DescMethod, DescMethodStreaming, DescService, Message } from "@bufbuild/protobuf";
-import { ConnectError, type StreamResponse, type Transport } from "@connectrpc/connect";
-import type { Call, SentMetadata } from "#mesh/channel";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
+import { ConnectError, type Transport } from "@connectrpc/connect";
+import type { Call } from "#mesh/channel";
 import type { CachingPolicy } from "#mesh/contract";
 import type { ByteCalls, ByteListener } from "#mesh/rpc";
 import { runInScope, type Scope } from "#mesh/scope";
@@ -153,28 +153,22 @@ function showAll({ headers }: Exchange, shown: OutgoingHttpHeaders): void {
   }
 }
 
-/** Calls a streaming method within the request's scope. `signal` ends it; default: when the client goes away. */
+/** Calls a streaming method with encoded messages within the request's scope; `signal` ends it. Returns the responses, encoded. */
 export function callStream(
   exchange: Exchange,
-  { metadata, ...transport }: UpstreamChannel,
+  channel: UpstreamChannel,
   call: {
-    readonly method: DescMethodStreaming;
-    readonly messages: AsyncIterable<Message>;
+    readonly method: DescMethod;
+    readonly messages: AsyncIterable<Uint8Array>;
     readonly timeoutMs: number;
-    readonly signal?: AbortSignal;
+    readonly signal: AbortSignal;
   },
-): Promise<StreamResponse> {
-  const { method, messages, timeoutMs, signal = exchange.signal } = call;
-  const headers = pairsOf(metadata.forwarded(exchange));
+): Promise<AsyncIterable<Uint8Array>> {
+  const { method, messages, timeoutMs, signal } = call;
+  const metadata = channel.metadata.forwarded(exchange);
   return runInScope(scopeOf(exchange, { signal, timeoutMs }), () =>
-    transport.stream(method, signal, timeoutMs, headers, messages),
+    channel.iterateBytes(method, { signal, timeoutMs, metadata }, messages),
   );
-}
-
-function pairsOf(metadata: SentMetadata): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let at = 0; at < metadata.length; at += 2) pairs.push([metadata[at] ?? "", metadata[at + 1] ?? ""]);
-  return pairs;
 }
 
 function known<T>(channel: T | undefined, name: string): T {
