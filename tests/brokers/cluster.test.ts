@@ -14,6 +14,9 @@ const stream = "EVT_SHOP_ORDER";
 /** What was on its way when a node went comes again when its time for an acknowledgement is over: after 30 s. */
 const slowly = { timeout: 90_000, interval: 50 };
 
+/** Events that have had no effect yet, at most, or nearly so: what waits is to be taken in before the time is up. */
+const mostWaiting = 5_000;
+
 /** Messages of the stream that are asked for at the same time. */
 const readAtOnce = 50;
 
@@ -22,6 +25,7 @@ let world: TestWorld;
 let orders: TestService;
 let inventory: TestService;
 let writers: Promise<unknown>;
+let announced = 0;
 let over = false;
 
 // One load under which everything happens, since what is lost on the way is waited for once only.
@@ -36,7 +40,10 @@ beforeAll(async () => {
   }, onCluster);
   const announceOn = async (writer: number) => {
     // Few keys, each with many events: their order counts.
-    for (let n = 0; !over; n++) await orders.announce(placed(`${writer}-${n % 5}`));
+    for (let n = 0; !over; n++) {
+      await orders.announce(placed(`${writer}-${n % 5}`));
+      if (++announced % 100 === 0) await vi.waitFor(roomForMore, slowly);
+    }
   };
   writers = Promise.all([1, 2, 3].map(announceOn));
 });
@@ -47,6 +54,11 @@ afterAll(async () => {
   await world?.[Symbol.asyncDispose]();
   await cluster?.[Symbol.asyncDispose]();
 });
+
+async function roomForMore(): Promise<void> {
+  if (over) return;
+  expect(announced - (await count(inventory, "inbox"))).toBeLessThan(mostWaiting);
+}
 
 /** Waits until this many more events have had their effect. */
 async function progress(more: number): Promise<void> {
