@@ -8,7 +8,7 @@ import { compileForm, type FormBinder } from "./bind-form.ts";
 import { compileEncode, type Encode } from "./encode-request.ts";
 import { holdsHttpBody, isHttpBody, type RawBody, rawBodyOf } from "./http-body.ts";
 import type { MappingRules } from "./mapping-rules.ts";
-import { compilePrint, compilePrintResponse, type Print, type PrintResponse, readResponse } from "./print-answer.ts";
+import { compilePrintResponse, type PrintResponse, readResponse } from "./print-answer.ts";
 import { fieldNames, readTemplate, variableOf } from "./read-template.ts";
 import type { RequestField } from "./request-field.ts";
 import type { Template } from "./route-template.ts";
@@ -34,7 +34,6 @@ export interface Route {
   readonly bind: Bind;
   /** Makes the encoded request. */
   readonly encode: Encode;
-  readonly print: Print;
   /** Prints an encoded response. */
   readonly printResponse: PrintResponse;
   /** Set where the answer is a google.api.HttpBody: what is sent as it is, instead of JSON. */
@@ -72,8 +71,6 @@ export function compileRoute(policy: MethodPolicy, httpRule: HttpRule, options: 
   const responseBody = fieldName(output, "response_body", httpRule.responseBody);
   const rule = { ...options, method: httpMethod, variables, body, form };
   const bind = compileBind(input, rule);
-  const printing = { ...options, responseBody };
-  const print = compilePrint(output, printing);
   return {
     ...{ httpMethod, template, policy, variables, body, responseBody },
     takesRawBody: takesRawBody(input, body),
@@ -82,8 +79,7 @@ export function compileRoute(policy: MethodPolicy, httpRule: HttpRule, options: 
     success: readSuccess(policy.method),
     bind,
     encode: compileEncode(input, rule, bind),
-    print,
-    printResponse: compilePrintResponse(output, printing, print),
+    printResponse: compilePrintResponse(output, { ...options, responseBody }),
     rawAnswer: compileRawAnswer(output, responseBody),
     resume: readResume(policy, variables),
   };

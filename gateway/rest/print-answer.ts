@@ -45,11 +45,9 @@ export function compilePrint(response: DescMessage, rule: PrintingRule): Print {
   };
 }
 
-/**
- * Compiles the same for responses that are encoded still: what is usual is printed without a message between, the rest by
- * `print`, which was compiled by the same rule.
- */
-export function compilePrintResponse(response: DescMessage, rule: PrintingRule, print: Print): PrintResponse {
+/** Compiles the same for responses that are encoded still: what is usual is printed without a message between. */
+export function compilePrintResponse(response: DescMessage, rule: PrintingRule): PrintResponse {
+  const print = compilePrint(response, rule);
   const options = printingOptions(rule);
   const field = bodyField(response, rule);
   const printEncoded = field ? compilePrintOnly(field, options) : compilePrintEncoded(response, options);

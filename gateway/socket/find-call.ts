@@ -5,7 +5,7 @@ import { badField, EdgeError } from "../http/edge-error.ts";
 import type { Exchange } from "../http/exchange.ts";
 import { type FoundRoute, findRoute } from "../rest/find-route.ts";
 import { defaultMappingRules, type MappingRules } from "../rest/mapping-rules.ts";
-import { compilePrint, compilePrintResponse } from "../rest/print-answer.ts";
+import { compilePrintResponse } from "../rest/print-answer.ts";
 import type { RouteTable } from "../rest/route-table.ts";
 import { isServerStreaming, isStreaming } from "../rpc/method-kind.ts";
 import { createFrameCodec, type JsonRules } from "./frame-codec.ts";
@@ -46,9 +46,7 @@ export function createFindCall({ policies, table, registry, rules = defaultMappi
     if (policy === undefined) return callOfRoute(findRoute(table, exchange), query, json);
     const stream = streamOf(policy);
     if (query !== "") throw noQuery();
-    const { output } = stream.method;
-    const printing = { ...json, responseBody: "" };
-    const printResponse = compilePrintResponse(output, printing, compilePrint(output, printing));
+    const printResponse = compilePrintResponse(stream.method.output, { ...json, responseBody: "" });
     const codec = { rules: json, variables: [], values: [], printResponse };
     return {
       ...stream,

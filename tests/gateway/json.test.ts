@@ -136,8 +136,7 @@ describe.each(descs.map((desc) => [desc.name, desc] as const))("%s", (_, desc) =
   const answers = desc.fields.flatMap(({ name }) =>
     settings.map((options) => {
       const rule = bodyRule(name, options);
-      const print = compilePrint(desc, rule);
-      return { name, print, printResponse: compilePrintResponse(desc, rule, print) };
+      return { name, print: compilePrint(desc, rule), printResponse: compilePrintResponse(desc, rule) };
     }),
   );
 
