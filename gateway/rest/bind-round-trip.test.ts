@@ -1,4 +1,4 @@
-import { type DescMessage, fromJson, type JsonValue, type Message, toBinary } from "@bufbuild/protobuf";
+import { fromJson, type JsonValue, type Message, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createMessageRegistry } from "../registry.ts";
@@ -15,19 +15,13 @@ import {
 } from "./reference-writer.fixture.ts";
 import { findRequestField } from "./request-field.ts";
 import { parseTemplate } from "./route-template.ts";
-import { Rules } from "./rules.fixture.ts";
+import { inputOf, Rules } from "./rules.fixture.ts";
 
 // A request is made of values, written by hand to path, query and body, bound, and must be the message that the same
 // values are in ProtoJSON: read by the library, not by the binder.
 
 const registry = createMessageRegistry([Rules]);
 const all = inputOf("query");
-
-function inputOf(name: string): DescMessage {
-  const { input } = Rules.method[name] ?? {};
-  if (input === undefined) throw new Error(`no method ${name}`);
-  return input;
-}
 
 /** How a request is written. */
 interface Written {

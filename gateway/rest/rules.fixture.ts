@@ -1,4 +1,12 @@
-import { create, type DescMethod, fromJson, type JsonObject, type Message, toJson } from "@bufbuild/protobuf";
+import {
+  create,
+  type DescMessage,
+  type DescMethod,
+  fromJson,
+  type JsonObject,
+  type Message,
+  toJson,
+} from "@bufbuild/protobuf";
 import { CustomHttpPatternSchema, type HttpRule, HttpRuleSchema } from "#gen/google/api/http_pb.ts";
 import { Audience } from "#gen/heddle/v1/policy_pb.ts";
 import { readContract } from "#mesh/contract";
@@ -197,6 +205,13 @@ const rules: Record<string, MethodOptionsInit> = {
 
 /** A service with rules of every kind, without generated code. */
 export const Rules = serviceOf(compileContract(text, rules), "test.rules.v1.Rules");
+
+/** The request of one of its methods, by its local name. */
+export function inputOf(method: string): DescMessage {
+  const { input } = Rules.method[method] ?? {};
+  if (input === undefined) throw new Error(`no method ${method}`);
+  return input;
+}
 
 const registry = createMessageRegistry([Rules]);
 
