@@ -40,6 +40,20 @@ test("nobody waits for a reader who does not read, and who reads later misses no
   expect((await linesOf(child)).map(({ n }) => n)).toEqual(numbers(50_000));
 });
 
+test("few lines at a time take no more room than many at once", async () => {
+  const begin = `const { mock } = await import("node:test");
+    mock.timers.enable({ apis: ["setTimeout"] });`;
+  const slowly = `for (let n = 50_000; n < 55_000; n++) {
+      log.info({ n }, "a while later");
+      mock.timers.tick(1_000);
+    }
+    console.error("all is logged");`;
+  // The lines before fill the pipe, and wait.
+  const child = start(`${begin} ${logging(50_000, slowly)}`);
+  if (child.stderr) await once(child.stderr, "data");
+  expect((await linesOf(child)).map(({ n }) => n)).toEqual(numbers(55_000));
+});
+
 test("what is too much for memory is dropped and counted", async () => {
   const child = start(logging(300_000, 'setTimeout(() => console.error("all is logged"), 100);'));
   if (child.stderr) await once(child.stderr, "data");

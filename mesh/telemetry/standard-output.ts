@@ -46,7 +46,7 @@ class StandardOutput implements DestinationStream {
       return;
     }
     const bytes = Buffer.byteLength(line);
-    if (this.#bytes + bytes > PIECE_BYTES) this.#flush();
+    if (this.#bytes + bytes > PIECE_BYTES) this.#seal();
     this.#text += line;
     this.#bytes += bytes;
     this.#timer ??= setTimeout(() => this.#onTime(), WAIT_MS).unref();
@@ -58,12 +58,19 @@ class StandardOutput implements DestinationStream {
     if (this.#pieces.length > 0) this.#timer = setTimeout(() => this.#onTime(), WAIT_MS).unref();
   }
 
+  /** Writes what waits; then what has not made a piece yet, which grows as long as others wait before it. */
   #flush(): void {
+    this.#writePieces();
+    if (this.#pieces.length === 0) this.#seal();
+    if (this.#dropped > 0 && this.#pieces.length === 0) this.#tellDropped();
+  }
+
+  /** Makes a piece of the text, and tries to write it. */
+  #seal(): void {
     if (this.#bytes > 0) this.#pieces.push(Buffer.from(this.#text));
     this.#text = "";
     this.#bytes = 0;
     this.#writePieces();
-    if (this.#dropped > 0 && this.#pieces.length === 0) this.#tellDropped();
   }
 
   /** Writes as much as is taken. */
